@@ -1,0 +1,139 @@
+"""The sub-commands `dougong judge` and `dougong worker`; what they need loads when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dougong_ci.judge import JudgeRequest
+    from dougong_ci.report.verdict import Verdict
+
+NOT_ALL_PASSED = 1
+
+
+def judge(
+    target: Annotated[
+        str, typer.Argument(help="A wheel, a plugin's folder, or an installed operator or plugin.")
+    ],
+    profile: Annotated[
+        str, typer.Option("--profile", help="How thoroughly: quick, standard or full.")
+    ] = "standard",
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Repeat a judgement with its seed.")
+    ] = None,
+    contract: Annotated[
+        list[str] | None, typer.Option("--contract", help="Only operators of it; may be repeated.")
+    ] = None,
+    operator: Annotated[
+        list[str] | None, typer.Option("--operator", help="Only this one; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder to write each verdict into, as JSON.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the verdicts as one list.")] = False,
+) -> int:
+    """Judge operators on this machine, exactly as a worker does.
+
+    Exit status: 0 every operator passed; 1 one was rejected or nothing could be told; 2 there is
+    nothing that can be judged.
+    """
+    import shlex
+    import tempfile
+
+    from dougong import evidence
+    from dougong_ci import show
+    from dougong_ci.judge import judge as run
+
+    repeat = f"dougong judge {shlex.quote(target)} --profile {profile}"
+    with tempfile.TemporaryDirectory(prefix="dougong-build-") as scratch:
+        request = _request(
+            target, profile, seed, tuple(contract or ()), tuple(operator or ()), scratch, repeat
+        )
+        with show.progress(quiet=json) as display:
+            verdicts = run(request, display.take)
+    for verdict in verdicts:
+        evidence.add(verdict.to_json())
+        if output is not None:
+            _write(output, verdict)
+    if json:
+        print("[" + ",\n".join(verdict.to_json() for verdict in verdicts) + "]")
+    else:
+        show.verdicts(verdicts)
+    return 0 if all(verdict.outcome == "passed" for verdict in verdicts) else NOT_ALL_PASSED
+
+
+def worker(
+    hub: Annotated[
+        str, typer.Option("--hub", envvar="DOUGONG_HUB_URL", help="Address of the hub.")
+    ] = "",
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", envvar="DOUGONG_RUNNER_KEY", help="The runner's private key (PEM)."),
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option("--broker", envvar="DOUGONG_BROKER_URL", help="Redis URL.")
+    ] = None,
+    queue: Annotated[str, typer.Option("--queue", help="Queue to serve.")] = "judge.cpu",
+) -> int:
+    """Serve a hub as a runner: take jobs, judge them, post signed verdicts."""
+    import os
+    import sys
+
+    if key is None or not key.is_file():
+        raise typer.BadParameter(f"--key must name the runner's private key, got {key}")
+    if not broker:
+        raise typer.BadParameter("--broker must be the address of the hub's queue")
+    env = {**os.environ, "DOUGONG_RUNNER_KEY": str(key), "DOUGONG_BROKER_URL": broker}
+    if hub:
+        env["DOUGONG_HUB_URL"] = hub
+    # In place of this process, so that signals and the exit status are Celery's own.
+    os.execve(  # noqa: S606 - arguments are a list built here
+        sys.executable,
+        [
+            *(sys.executable, "-m", "celery", "-A", "dougong_ci.worker:app", "worker"),
+            *("-Q", queue, "--pool", "solo", "--loglevel", "info"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+        env,
+    )
+
+
+def _request(
+    target: str,
+    profile: str,
+    seed: int | None,
+    contracts: tuple[str, ...],
+    operators: tuple[str, ...],
+    scratch: str,
+    repeat: str,
+) -> JudgeRequest:
+    from dougong.pip import build_wheel
+    from dougong_ci.judge import PROFILES, JudgeRequest
+
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"--profile must be one of {', '.join(PROFILES)}, got {profile!r}")
+    path: Path | None = Path(target)
+    if path is not None and path.is_dir() and (path / "pyproject.toml").is_file():
+        path = build_wheel(path, Path(scratch))
+    elif path is not None and not path.exists():
+        path = None
+    if path is None and target.endswith(".whl"):
+        raise typer.BadParameter(f"there is no wheel {target}")
+    return JudgeRequest(
+        path=path,
+        installed=() if path else (target,),
+        contracts=contracts,
+        operators=operators,
+        profile=PROFILES[profile],
+        seed=seed,
+        repeat=repeat,
+    )
+
+
+def _write(folder: Path, verdict: Verdict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = str(verdict.subject.operator["name"]).replace("/", "--")
+    (folder / f"{name}.json").write_text(verdict.to_json() + "\n", "utf-8")

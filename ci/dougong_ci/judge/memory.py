@@ -1,0 +1,112 @@
+"""Shared buffers of a call: the judge owns them, poisons the outputs and finds every stray byte."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import mmap
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from dougong.contracts.definition import Case
+from dougong_ci.runner import packing
+
+_NAN_HALF = 0x7FF0
+
+
+def shared_bytes(size: int) -> int:
+    """Make a nameless file in memory whose size nobody can change, and return its descriptor.
+
+    Sealed, because a runner that shrinks a mapped file would crash the judge by SIGBUS.
+    """
+    fd = os.memfd_create("dougong", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, max(size, 1))
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return fd
+
+
+def mapped(fd: int) -> Tensor:
+    """Return a shared file as a flat uint8 tensor; it is unmapped with the tensor."""
+    return torch.frombuffer(mmap.mmap(fd, os.fstat(fd).st_size), dtype=torch.uint8)
+
+
+def image(plan: packing.Plan, tensors: Mapping[str, Tensor | None]) -> Tensor:
+    """Return private bytes laid out by the plan, canaries and all, ready to be revealed."""
+    packed = torch.frombuffer(bytearray(secrets.token_bytes(64)), dtype=torch.uint8)
+    packed = packed.repeat(-(-plan.total // 64))[: plan.total]
+    fill(packed, plan, tensors)
+    return packed
+
+
+def fill(packed: Tensor, plan: packing.Plan, tensors: Mapping[str, Tensor | None]) -> None:
+    """Write the storage of each tensor where the plan says."""
+    for name, slot in plan.slots.items():
+        tensor = tensors[name]
+        if tensor is not None and slot.size:
+            packed[slot.at : slot.at + slot.size] = packing.storage_of(tensor.detach())
+
+
+def numbered(prefix: str, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Name tensors by their order; the prefix cannot be a call tensor's name."""
+    return {f"<{prefix}-{i}>": tensor for i, tensor in enumerate(tensors)}
+
+
+@dataclasses.dataclass(slots=True)
+class Buffers:
+    """What one prepared case shares with its runner."""
+
+    inputs: Tensor
+    outputs: Tensor
+    in_plan: packing.Plan
+    out_plan: packing.Plan
+    _poison: Tensor
+    """A NaN in every floating type, of other bits in every case; also the outputs' canary."""
+
+    @classmethod
+    def make(
+        cls, in_fd: int, out_fd: int, in_plan: packing.Plan, out_plan: packing.Plan
+    ) -> Buffers:
+        """Map both files and choose the poison."""
+        halves = [
+            _NAN_HALF | (1 + secrets.randbelow(15)) | secrets.randbits(1) << 15 for _ in "four"
+        ]
+        word = sum(half << 16 * i for i, half in enumerate(halves))
+        pattern = torch.tensor([word - (1 << 64) if word >> 63 else word], dtype=torch.int64)
+        poisoned = pattern.repeat(out_plan.total // 8).view(torch.uint8)
+        return cls(mapped(in_fd), mapped(out_fd), in_plan, out_plan, poisoned)
+
+    def reveal(self, packed: Tensor) -> None:
+        """Poison the outputs, then show the inputs."""
+        self.outputs.copy_(self._poison)
+        self.inputs.copy_(packed)
+
+    def strays(self, packed: Tensor) -> str | None:
+        """Say what was written that may not be: an input, or outside an output."""
+        if any(not torch.equal(self.outputs[s], self._poison[s]) for s in self.out_plan.canaries()):
+            return "wrote outside its outputs"
+        if torch.equal(self.inputs, packed):
+            return None
+        for name, slot in self.in_plan.slots.items():
+            where = slice(slot.at, slot.at + slot.size)
+            if not torch.equal(self.inputs[where], packed[where]):
+                return f"changed its input {name}"
+        return "wrote outside its inputs"
+
+    def results(self) -> list[Tensor]:
+        """Return copies of the outputs."""
+        return [slot.view(self.outputs).clone() for slot in self.out_plan.slots.values()]
+
+
+def make_plans(
+    case: Case, outputs: Sequence[Tensor], flowing: Sequence[Tensor]
+) -> tuple[packing.Plan, packing.Plan, packing.Plan]:
+    """Lay out inputs, outputs and setup of one case."""
+    return (
+        packing.plan({**case.tensors, **numbered("flowing", flowing)}),
+        packing.plan(numbered("output", outputs), contiguous=True),
+        packing.plan(case.setup),
+    )

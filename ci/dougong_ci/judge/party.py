@@ -1,0 +1,131 @@
+"""One sandbox of a judgement: a zygote, and at most one operator's process at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import Self
+
+from dougong_ci.judge.child import Child, Fell
+from dougong_ci.judge.memory import shared_bytes
+from dougong_ci.judge.request import Profile
+from dougong_ci.runner import protocol
+from dougong_ci.runner.protocol import Fault
+from dougong_ci.sandbox import Box, Mounts, Tier
+from dougong_ci.sandbox.tier import SandboxError
+
+
+class Party:
+    """A sandbox that starts at once and is waited for on first use."""
+
+    def __init__(self, tier: Tier, mounts: Mounts, profile: Profile, cpu: int | None) -> None:
+        self._settings = (tier, mounts, profile, cpu)
+        self._profile = profile
+        self.child: Child | None = None
+        self._start()
+
+    def _start(self) -> None:
+        tier, mounts, _, cpu = self._settings
+        self._judge, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._judge.settimeout(self._profile.start_s)
+        self._ready = self._preloaded = False
+        try:
+            self._box = Box(tier, mounts, channel=theirs.fileno(), cpu=cpu)
+        finally:
+            theirs.close()
+
+    def wait_ready(self) -> None:
+        """Wait until torch is loaded over there.
+
+        Raises:
+            SandboxError: it never came up; the message carries its last words.
+        """
+        if self._ready:
+            return
+        if self._answer() != protocol.OK:
+            words = protocol.printable(self._box.log()[-400:], 300)
+            raise SandboxError(f"the sandbox did not start: {words or 'no answer'}")
+        self._ready = True
+
+    def spawn(self) -> Child:
+        """Fork a fresh process for one operator; the one before is killed with all it started.
+
+        A sandbox that its operator brought down is replaced.
+        """
+        self.drop()
+        try:
+            return self._spawn()
+        except Fell:
+            self.close()
+            self._start()
+            return self._spawn()
+
+    def preload_compiler(self) -> None:
+        """Load torch.compile's modules before forking, for operators that need a compiler."""
+        if not self._preloaded:
+            self._tell(protocol.PRELOAD)
+            self._preloaded = True
+
+    def freeze(self) -> None:
+        """Stop every process of the operator, so that it cannot disturb the others' turn."""
+        self._tell(protocol.FREEZE)
+
+    def thaw(self) -> None:
+        """Let them run again."""
+        self._tell(protocol.THAW)
+
+    def drop(self) -> None:
+        """Kill the operator's processes, if there are any."""
+        if self.child is None:
+            return
+        self.child.close()
+        self.child = None
+        try:
+            self._tell(protocol.KILL)
+        except Fell:
+            self.close()
+            self._start()
+
+    def close(self) -> None:
+        """Kill the sandbox and everything in it."""
+        if self.child is not None:
+            self.child.close()
+            self.child = None
+        self._box.close()
+        self._judge.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _spawn(self) -> Child:
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        page = shared_bytes(protocol.CONTROL_BYTES)
+        try:
+            self._tell(protocol.SPAWN, (theirs.fileno(), page))
+            self.child = Child(mine, page, self._profile)
+        except Fell:
+            mine.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(page)
+        return self.child
+
+    def _tell(self, word: bytes, fds: Sequence[int] = ()) -> None:
+        self.wait_ready()
+        try:
+            socket.send_fds(self._judge, [word], list(fds))
+        except OSError:
+            raise Fell(Fault.CRASH, "its sandbox is gone") from None
+        if self._answer() != protocol.OK:
+            raise Fell(Fault.CRASH, "its sandbox is gone")
+
+    def _answer(self) -> bytes:
+        try:
+            return self._judge.recv(16)
+        except OSError:
+            return b""

@@ -1,0 +1,83 @@
+"""What to judge and how thoroughly."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from pathlib import Path
+
+SEED_BITS = 52
+"""Seeds stay exact in JSON readers that hold every number as a double."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How much is measured. Times are limits in seconds unless named otherwise."""
+
+    name: str
+    restarts: int
+    """Fresh processes of each party; the independent unit of the speed score."""
+    more_restarts: int
+    """Added, for operators whose A/A control was noisy, before the noise gate decides."""
+    rounds: int
+    """Interleaved rounds of one workload in one restart."""
+    block_us: float = 2000.0
+    """Least length of one timed block, set from the baseline."""
+    workload_s: float = 0.08
+    """Time of one workload in one restart, from which the rounds are cut back."""
+    warmup_calls: int = 2
+    warmup_s: float = 0.02
+    train_speed: bool = False
+    start_s: float = 60.0
+    prepare_s: float = 90.0
+    """Import, build and first call, where a JIT compiles."""
+    call_s: float = 20.0
+    board: bool = True
+    """Whether verdicts of this profile may feed a board."""
+
+
+PROFILES = {
+    "quick": Profile(
+        name="quick", restarts=2, more_restarts=0, rounds=5, workload_s=0.1, board=False
+    ),
+    "standard": Profile(name="standard", restarts=5, more_restarts=4, rounds=9),
+    "full": Profile(
+        name="full", restarts=8, more_restarts=12, rounds=30, workload_s=1.5, train_speed=True
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JudgeRequest:
+    """One judgement: a distribution, or some of what is installed.
+
+    Give exactly one of `path` and `installed`.
+    """
+
+    path: Path | None = None
+    """A wheel, or a folder holding an unpacked wheel (packages beside their `.dist-info`)."""
+    installed: tuple[str, ...] = ()
+    """Names of installed operators, plugins or distributions."""
+    operators: tuple[str, ...] = ()
+    """Judge only these of what was found; empty means all."""
+    contracts: tuple[str, ...] = ()
+    """Judge only operators of these contracts; empty means all."""
+    profile: Profile = PROFILES["standard"]
+    seed: int | None = None
+    """None draws a secret one; it is revealed in the verdict."""
+    distribution: str = ""
+    """Expected distribution name; another one found inside is refused."""
+    version: str = ""
+    """Expected version."""
+    repeat: str = ""
+    """Command that repeats this judgement, for the verdict."""
+
+    def __post_init__(self) -> None:
+        """Hold the one rule of the fields."""
+        if (self.path is None) == (not self.installed):
+            raise ValueError("judge either a path or installed names, exactly one of them")
+
+
+def draw_seed() -> int:
+    """Draw a secret seed from the operating system."""
+    return secrets.randbits(SEED_BITS)

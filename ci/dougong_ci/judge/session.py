@@ -1,0 +1,248 @@
+"""One judgement from beginning to end: correctness of every operator, then speed by restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import random
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import dougong
+from dougong import contracts
+from dougong_ci.judge import host, ruling
+from dougong_ci.judge.answers import Answers
+from dougong_ci.judge.child import Fell
+from dougong_ci.judge.correctness import Correctness, asked
+from dougong_ci.judge.discover import discover
+from dougong_ci.judge.docket import Broken, Docket, Emit, Over
+from dougong_ci.judge.party import Party
+from dougong_ci.judge.request import JudgeRequest, draw_seed
+from dougong_ci.judge.source import Source, SubmissionError, opened
+from dougong_ci.judge.speed import Bench, Race
+from dougong_ci.report.verdict import Verdict
+from dougong_ci.sandbox import Mounts, Tier, probe
+
+VERSION = "1"
+"""Of the judge's rules; verdicts of different versions are not compared."""
+
+
+def judge(
+    request: JudgeRequest,
+    on_event: Emit = lambda _: None,
+    on_verdict: Callable[[Verdict], None] = lambda _: None,
+) -> list[Verdict]:
+    """Judge every operator of a request.
+
+    Args:
+        request: What and how thoroughly.
+        on_event: Told what happens as it happens; see the event kinds in `docs/api.md`.
+        on_verdict: Given each verdict as soon as it stands.
+
+    Returns:
+        One verdict an operator, in the order found. An operator that hangs, crashes or lies costs
+        itself its verdict and nobody else anything.
+
+    Raises:
+        SubmissionError: what was handed in is no plugin that can be read.
+        SandboxError: no sandbox can be started on this machine.
+    """
+    with opened(request) as sources, _one_thread():
+        verdicts = []
+        for source in sources:
+            verdicts += Session(request, source, on_event, on_verdict).run()
+        if not verdicts:
+            raise SubmissionError("no operator of the target is left to judge; see `dougong list`")
+        return verdicts
+
+
+class Session:
+    """The judgement of one distribution."""
+
+    def __init__(
+        self,
+        request: JudgeRequest,
+        source: Source,
+        on_event: Emit,
+        on_verdict: Callable[[Verdict], None],
+    ) -> None:
+        self._request = request
+        self._profile = request.profile
+        self._source = source
+        self._emit = on_event
+        self._on_verdict = on_verdict
+        self._seed = draw_seed() if request.seed is None else request.seed
+        self._tier: Tier = probe()
+        self._load = host.load()
+        self._verdicts: list[Verdict] = []
+        self._finishing = threading.Lock()
+
+    def run(self) -> list[Verdict]:
+        """Run everything and return the verdicts."""
+        with _cache_folder(self._tier) as cache:
+            plugin = Mounts(plugin=self._source.folder, extra=self._source.extra, cache=cache)
+            with self._party(plugin, pinned=False) as party:
+                dockets = self._dockets(party)
+                compiling = [d for d in dockets if _compiles(d)]
+                # Nothing is timed here, and compilers take longer than all the rest together.
+                with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as two:
+                    beside = two.submit(self._compiling_lane, compiling, plugin)
+                    self._lane([d for d in dockets if not _compiles(d)], party)
+                    beside.result()
+            standing = [d for d in dockets if d.standing]
+            self._measure(standing, plugin, compiles=bool(compiling))
+        return self._verdicts
+
+    def _compiling_lane(self, dockets: list[Docket], plugin: Mounts) -> None:
+        if not dockets:
+            return
+        with self._party(plugin, pinned=False) as party:
+            party.preload_compiler()
+            self._lane(dockets, party)
+
+    def _lane(self, dockets: list[Docket], party: Party) -> None:
+        """Run the correctness gates of one operator after the other."""
+        for docket in dockets:
+            if not docket.unavailable:
+                Correctness(docket, party, self._profile).run()
+            if not docket.standing:
+                self._finish(docket)
+
+    def _dockets(self, party: Party) -> list[Docket]:
+        found = discover(self._source, party, self._request)
+        self._emit(
+            {
+                "kind": "discovered",
+                "operators": [dataclasses.asdict(each.operator) for each in found],
+            }
+        )
+        answers: dict[str, Answers] = {}
+        dockets = []
+        for each in sorted(found, key=lambda f: f.operator.contract):
+            contract = contracts.contract(each.operator.contract)
+            mine = answers.setdefault(contract.id, Answers(contract, self._seed))
+            dockets.append(
+                Docket(each.operator, self._source, mine, self._emit, unavailable=each.unavailable)
+            )
+        return dockets
+
+    def _measure(self, dockets: list[Docket], plugin: Mounts, *, compiles: bool) -> None:
+        """Restart by restart, measure those that stand; then rule on each."""
+        profile = self._profile
+        standing = dockets
+        for restart in range(profile.restarts + profile.more_restarts):
+            if restart >= profile.restarts:
+                standing = [d for d in standing if _noisy(d, self._seed)]
+            if not standing:
+                break
+            many = f"{len(standing)} operator{'s' * (len(standing) != 1)}"
+            self._emit({"kind": "progress", "message": f"speed, restart {restart + 1}: {many}"})
+            with self._bench(plugin, compiles=compiles) as bench:
+                for docket in standing:
+                    self._race(docket, bench, restart)
+            standing = [d for d in standing if d.standing]
+            self._rule([d for d in dockets if d not in standing or self._settled(d, restart)])
+        self._rule(dockets)
+
+    def _settled(self, docket: Docket, restart: int) -> bool:
+        done = restart + 1 >= self._profile.restarts
+        return done and not _noisy(docket, self._seed)
+
+    def _rule(self, dockets: list[Docket]) -> None:
+        for docket in dockets:
+            if docket.finished:
+                continue
+            if docket.standing and docket.speed:
+                ruling.rule_on_speed(docket, self._seed)
+            self._finish(docket)
+
+    def _race(self, docket: Docket, bench: Bench, restart: int) -> None:
+        """Measure one operator in one restart; a fall ends its trial."""
+        contract, operator = docket.answers.contract, docket.operator
+        source = random.Random(docket.answers.seed("race", operator.name, str(restart)))  # noqa: S311 - seeded by the secret, repeatable afterwards
+        children = bench.spawn()
+        correctness = Correctness(docket, bench.candidate, self._profile)
+        with contextlib.suppress(Over):
+            try:
+                correctness.check_again(children["candidate"])
+                for workload in asked(contract, operator, contract.workloads, "speed"):
+                    Race(docket, bench, children, self._profile, source).run(
+                        workload, "infer", restart
+                    )
+            except (Broken, Fell) as wrong:
+                name = "determinism" if "another process" in str(wrong) else "speed"
+                with docket.gate(name):
+                    raise wrong
+        bench.drop()
+
+    @contextlib.contextmanager
+    def _bench(self, plugin: Mounts, *, compiles: bool) -> Iterator[Bench]:
+        with contextlib.ExitStack() as stack:
+            # All three start at once and are waited for on first use.
+            parties = [stack.enter_context(self._party(m)) for m in (Mounts(), Mounts(), plugin)]
+            for party in parties:
+                party.wait_ready()
+            if compiles:
+                parties[2].preload_compiler()
+            yield Bench(*parties)
+
+    def _party(self, mounts: Mounts, *, pinned: bool = True) -> Party:
+        return Party(self._tier, mounts, self._profile, host.runner_cpu() if pinned else None)
+
+    def _finish(self, docket: Docket) -> None:
+        docket.finished = True
+        verdict = ruling.assemble(docket, self._request, self._about(), self._load)
+        with self._finishing:
+            self._verdicts.append(verdict)
+            self._on_verdict(verdict)
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "dougong": dougong.__version__,
+            "profile": self._profile.name,
+            "seed": self._seed,
+            "sandbox": self._tier.name,
+            "sandbox_detail": self._tier.detail,
+            "fit_for_board": self._tier.isolated and self._profile.board,
+            "repeat": self._request.repeat,
+        }
+
+
+def _compiles(docket: Docket) -> bool:
+    return "c++-compiler" in docket.operator.needs
+
+
+def _noisy(docket: Docket, seed: int) -> bool:
+    return bool(docket.speed) and bool(ruling.noise(list(docket.speed.values()), seed)[0])
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread, so that the judge's own pool never disturbs a timed call."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _cache_folder(tier: Tier) -> Iterator[Path]:
+    """Give the candidate a folder for compiled kernels that outlives its restarts only."""
+    folder = Path(tempfile.mkdtemp(prefix="dougong-cache-"))
+    if tier.uid is not None:
+        os.chown(folder, tier.uid, tier.uid)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,220 @@
+"""What is judged, as a folder the sandbox can see: unpacked safely and named by its bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import email.parser
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import tempfile
+import urllib.parse
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from dougong.errors import DougongError
+from dougong_ci.judge.request import JudgeRequest
+
+MAX_BYTES = 512 << 20
+MAX_FILES = 20_000
+
+
+class SubmissionError(DougongError):
+    """What was handed in is not a distribution that can be judged."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """A distribution ready to be mounted."""
+
+    distribution: str
+    version: str
+    sha256: str
+    """Of the wheel; of names and bytes of all files where there was no wheel."""
+    folder: Path | None = None
+    """Mounted and put on the module path; None where it is installed in site-packages."""
+    extra: tuple[Path, ...] = ()
+    """Module folders of an editable install."""
+
+
+@contextlib.contextmanager
+def opened(request: JudgeRequest) -> Iterator[list[Source]]:
+    """Give the sources of a request, unpacked into a private folder that goes away afterwards.
+
+    Raises:
+        SubmissionError: not a wheel, unsafe, or not the distribution it should be.
+    """
+    if request.path is None:
+        yield installed(request.installed)
+        return
+    with tempfile.TemporaryDirectory(prefix="dougong-judge-") as scratch:
+        Path(scratch).chmod(0o711)
+        folder = Path(scratch) / "submission"
+        if request.path.is_dir():
+            sha256 = tree_digest(request.path)
+            shutil.copytree(request.path, folder, symlinks=True)
+        else:
+            sha256 = file_digest(request.path)
+            unzip(request.path, folder)
+        _make_readable(folder)
+        name, version = identity(folder)
+        for what, asked, found in (
+            ("distribution", request.distribution, name),
+            ("version", request.version, version),
+        ):
+            if asked and _normal(asked) != _normal(found):
+                raise SubmissionError(f"{what} must be {asked}, the wheel says {found}")
+        yield [
+            Source(
+                distribution=request.distribution or name,
+                version=version,
+                sha256=sha256,
+                folder=folder,
+            )
+        ]
+
+
+def unzip(wheel: Path, folder: Path) -> None:
+    """Unpack a wheel that may be hostile: bounded size and count, no path outside, no links."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_FILES:
+                raise SubmissionError(f"a wheel may hold {MAX_FILES} files, got {len(members)}")
+            left = MAX_BYTES
+            for member in members:
+                parts = PurePosixPath(member.filename).parts
+                if member.filename.startswith("/") or ".." in parts or "\\" in member.filename:
+                    raise SubmissionError(f"unsafe path in the wheel: {member.filename!r}")
+                if (member.external_attr >> 16) & 0o170000 == 0o120000:
+                    raise SubmissionError(f"links are not allowed: {member.filename!r}")
+                left = _extract(archive, member, folder, left)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise SubmissionError(f"{wheel.name} is not a readable wheel: {error}") from error
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, left: int) -> int:
+    target = folder.joinpath(*PurePosixPath(member.filename).parts)
+    if member.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        return left
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The header's size is the author's word; what is counted is what comes out.
+    with archive.open(member) as source, target.open("wb") as sink:
+        while block := source.read(1 << 20):
+            if (left := left - len(block)) < 0:
+                raise SubmissionError(f"a wheel may unpack to {MAX_BYTES >> 20} MiB, got more")
+            sink.write(block)
+    return left
+
+
+def identity(folder: Path) -> tuple[str, str]:
+    """Return name and version from the one METADATA of an unpacked wheel."""
+    found = sorted(folder.glob("*.dist-info/METADATA"))
+    if len(found) != 1:
+        raise SubmissionError(f"there must be one .dist-info/METADATA, found {len(found)}")
+    headers = email.parser.HeaderParser().parsestr(found[0].read_text("utf-8", "replace"))
+    name, version = str(headers.get("Name", "")), str(headers.get("Version", ""))
+    if not name or not version:
+        raise SubmissionError("METADATA must give Name and Version")
+    return name, version
+
+
+def installed(names: tuple[str, ...]) -> list[Source]:
+    """Return the installed distributions that names may mean, without importing any.
+
+    Which distribution has an operator is known only after discovery, so an operator's name keeps
+    all of them.
+
+    Raises:
+        SubmissionError: a name is neither an operator's nor a distribution's nor a plugin's.
+    """
+    found: dict[str, tuple[importlib.metadata.Distribution, set[str]]] = {}
+    for distribution in importlib.metadata.distributions():
+        text = distribution.read_text("entry_points.txt") or ""
+        if "[dougong]" not in text:
+            continue
+        points = {point.name for point in distribution.entry_points.select(group="dougong")}
+        found.setdefault(_normal(distribution.name), (distribution, points))
+    if not found:
+        raise SubmissionError("no installed distribution registers operators")
+    if any("/" in name for name in names):
+        return [_installed(distribution) for distribution, _ in found.values()]
+    wanted: dict[str, importlib.metadata.Distribution] = {}
+    for asked in names:
+        known = {
+            name: distribution
+            for name, (distribution, points) in found.items()
+            if _normal(asked) == name or _normal(asked) in {_normal(point) for point in points}
+        }
+        if not known:
+            raise SubmissionError(
+                f"{asked} is no wheel, folder, installed operator (provider/name) or plugin; "
+                f"plugins installed: {', '.join(sorted(found))}"
+            )
+        wanted |= known
+    return [_installed(distribution) for distribution in wanted.values()]
+
+
+def _installed(distribution: importlib.metadata.Distribution) -> Source:
+    extra: tuple[Path, ...] = ()
+    digest = hashlib.sha256()
+    direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if direct.get("dir_info", {}).get("editable"):
+        root = Path(urllib.parse.unquote(urllib.parse.urlparse(direct["url"]).path))
+        extra = tuple(_editable_roots(distribution, root))
+        for folder in extra:
+            _digest_tree(digest, folder)
+    else:
+        for file in sorted(distribution.files or [], key=str):
+            path = Path(str(file.locate()))
+            if path.suffix != ".pyc" and path.is_file():
+                digest.update(f"{file}\0".encode() + path.read_bytes())
+    return Source(
+        distribution=distribution.name,
+        version=distribution.version,
+        sha256=digest.hexdigest(),
+        extra=extra,
+    )
+
+
+def _editable_roots(distribution: importlib.metadata.Distribution, root: Path) -> Iterator[Path]:
+    """Give the module folders that an editable install puts on the path by its .pth file."""
+    paths = [Path(str(f.locate())) for f in distribution.files or [] if str(f).endswith(".pth")]
+    lines = [line.strip() for path in paths for line in path.read_text("utf-8").splitlines()]
+    folders = [Path(line) for line in lines if line and not line.startswith(("import ", "#"))]
+    yield from (folder for folder in folders if folder.is_dir()) if folders else (root,)
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_digest(folder: Path) -> str:
+    """Return the sha256 over names and bytes of every file in a folder."""
+    digest = hashlib.sha256()
+    _digest_tree(digest, folder)
+    return digest.hexdigest()
+
+
+def _digest_tree(digest: hashlib._Hash, folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
+
+
+def _make_readable(folder: Path) -> None:
+    """Let the sandbox's own user read what a strict umask would keep from it."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,3 @@
+"""What runs inside the sandbox: the same code for the baseline, its A/A copy and the candidate."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The attention contracts: exact and approximate."""
+
+from __future__ import annotations

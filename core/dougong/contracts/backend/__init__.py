@@ -1,0 +1,3 @@
+"""The backend contract and the models it runs."""
+
+from __future__ import annotations

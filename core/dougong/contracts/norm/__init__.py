@@ -1,0 +1,3 @@
+"""The norm contracts: layer, RMS and group."""
+
+from __future__ import annotations

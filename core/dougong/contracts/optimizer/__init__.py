@@ -1,0 +1,3 @@
+"""The optimizer contract and the formula of each variant."""
+
+from __future__ import annotations

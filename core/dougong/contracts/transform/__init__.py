@@ -1,0 +1,3 @@
+"""The transform contracts."""
+
+from __future__ import annotations

@@ -1,0 +1,67 @@
+"""pip of this interpreter, as a child process: the one installer everybody already has."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dougong.errors import DougongError
+
+_QUIET = ("--disable-pip-version-check", "--no-input", "--quiet")
+
+
+class PipError(DougongError):
+    """pip refused; the message is its own last error line."""
+
+
+def install(what: Sequence[str], *, dependencies: bool, options: Sequence[str] = ()) -> None:
+    """Install into this environment.
+
+    Args:
+        what: requirements or paths of wheels.
+        dependencies: whether pip may install what they require.
+        options: further options of `pip install`.
+
+    Raises:
+        PipError: pip failed.
+    """
+    _run("install", *_QUIET, *(() if dependencies else ("--no-deps",)), *options, *what)
+
+
+def build_wheel(folder: Path, target: Path) -> Path:
+    """Build the wheel of a project folder and return its path.
+
+    The build runs in this environment where hatchling is at hand, so that it needs no network;
+    otherwise pip prepares an isolated one.
+
+    Raises:
+        PipError: there is no project, or its build failed.
+    """
+    if not (folder / "pyproject.toml").is_file():
+        raise PipError(f"{folder} has no pyproject.toml, so it is no distribution")
+    # An absolute path, because a bare name would be looked up on the index.
+    source = str(folder.resolve())
+    here = importlib.util.find_spec("hatchling") is not None
+    isolation = ("--no-build-isolation",) if here else ()
+    _run("wheel", *_QUIET, "--no-deps", *isolation, "--wheel-dir", str(target), source)
+    wheels = sorted(target.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    if not wheels:
+        raise PipError(f"building {folder} left no wheel")
+    return wheels[-1]
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise PipError(f"pip {arguments[0]} failed: {_last_error(done.stderr or done.stdout)}")
+
+
+def _last_error(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines or ["no message"])[-1]

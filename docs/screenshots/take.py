@@ -1,0 +1,136 @@
+"""Take the pictures of the site that the documentation shows, from a running hub.
+
+    python docs/screenshots/take.py --url http://127.0.0.1:8000 --out docs/screenshots
+
+Pages are found by following the site's own links, so that what is shown is what was judged.
+Needs a Chromium: the one on PATH, or --chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDTHS = {1280: 1, 390: 2}
+"""CSS pixels -> device pixels for each: small pictures are read closely."""
+LONGEST = {1280: 2400, 390: 1500}
+"""Longer pages are cut here, in CSS pixels."""
+
+
+def find_pages(page: Page, url: str) -> dict[str, str]:
+    """Return name -> address of every kind of page that this hub has something to show on."""
+    found = {
+        "home": "/",
+        "operators": "/operators/",
+        "boards": "/boards/",
+        "submissions": "/submissions/",
+        "publish": "/publish/",
+    }
+    page.goto(f"{url}/boards/")
+    boards = _links(page, r"^/boards/[^/]+/")
+    exact = [link for link in boards if not re.search(r"attention\.approx|transform\.", link)]
+    for name, links in (
+        ("board", exact),
+        ("board-pareto", [link for link in boards if link not in exact]),
+    ):
+        if links:
+            found[name] = _fullest(page, url, links)
+    if "board" in found:
+        page.goto(url + found["board"])
+        found["run"] = _links(page, r"^/runs/")[0]
+        found["operator"] = _links(page, r"^/operators/[^/]+/[^/]+/")[0]
+    page.goto(f"{url}/submissions/")
+    if links := _links(page, r"^/submissions/\d+/"):
+        found["submission"] = links[0]
+    return found
+
+
+def _links(page: Page, pattern: str) -> list[str]:
+    every = page.locator("main table a").evaluate_all(
+        "links => links.map(link => link.getAttribute('href'))"
+    )
+    return [link for link in every if re.search(pattern, link)]
+
+
+def _fullest(page: Page, url: str, links: list[str]) -> str:
+    """Return the board that ranks the most operators."""
+
+    def ranked(link: str) -> int:
+        page.goto(url + link)
+        return page.locator("td.rank").count()
+
+    return max(links, key=ranked)
+
+
+def take(url: str, out: Path, chromium: str, scheme: str) -> None:
+    """Write <page>-<width>.png for every page found, at both widths."""
+    out.mkdir(parents=True, exist_ok=True)
+    suffix = "" if scheme == "light" else f"-{scheme}"
+    with (
+        tempfile.TemporaryDirectory() as profile,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*FLAGS, f"--disk-cache-dir={profile}"]
+        )
+        finder = browser.new_page()
+        pages = find_pages(finder, url)
+        finder.close()
+        for width, scale in WIDTHS.items():
+            context = browser.new_context(
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if scheme == "dark" else "light",
+                device_scale_factor=scale,
+            )
+            page = context.new_page()
+            for name, address in pages.items():
+                page.goto(url + address)
+                height = page.evaluate("document.documentElement.scrollHeight")
+                path = out / f"{name}-{width}{suffix}.png"
+                page.screenshot(
+                    path=path,
+                    full_page=True,
+                    clip={
+                        "x": 0,
+                        "y": 0,
+                        "width": width,
+                        "height": min(height, LONGEST[width]),
+                    },
+                )
+                print(f"{path} {path.stat().st_size // 1000} kB")
+            context.close()
+        browser.close()
+
+
+def main() -> int:
+    """Read the command line and take the pictures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "")
+    given = parser.parse_args()
+    if not given.chromium:
+        print("no chromium on PATH; name one by --chromium", file=sys.stderr)
+        return 2
+    take(given.url.rstrip("/"), given.out, given.chromium, given.scheme)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The hub of Dougong: a Django site that never imports torch."""

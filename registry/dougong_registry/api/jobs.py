@@ -1,0 +1,120 @@
+"""What a runner says: claim, events, runs, complete. Every request is signed by its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dougong_registry.api.authentication import runner_of
+from dougong_registry.api.serializers import CompleteInput, EventsInput, NonceInput, RunInput
+from dougong_registry.runs.services import run_record
+from dougong_registry.submissions.jobs import job_claim, job_complete, job_events_append
+
+
+class JobOutput(serializers.Serializer[Any]):
+    """What to judge, and for how long the lease lasts without news."""
+
+    submission = serializers.IntegerField()
+    artifact_url = serializers.CharField()
+    sha256 = serializers.CharField()
+    distribution = serializers.CharField()
+    version = serializers.CharField()
+    profile = serializers.CharField()
+    lease_s = serializers.IntegerField()
+
+
+class SeqOutput(serializers.Serializer[Any]):
+    """The sequence number of the last event kept."""
+
+    seq = serializers.IntegerField()
+
+
+class RecordedOutput(serializers.Serializer[Any]):
+    """The run as the hub keeps it."""
+
+    run_id = serializers.CharField()
+    created = serializers.BooleanField()
+
+
+class StateOutput(serializers.Serializer[Any]):
+    """The state of the job."""
+
+    state = serializers.CharField()
+
+
+class JobClaimApi(APIView):
+    @extend_schema(operation_id="job_claim", request=NonceInput, responses=JobOutput)
+    def post(self, request: Request, job_id: int) -> Response:
+        """Take a job under a lease; 409 where it is over, taken or of another attempt."""
+        runner = runner_of(request)
+        given = _valid(NonceInput, request)
+        job = job_claim(job_id=job_id, nonce=given["nonce"], key_id=runner.key_id)
+        submission = job.submission
+        return Response(
+            {
+                "submission": submission.pk,
+                "artifact_url": f"/api/v1/artifacts/{submission.sha256}",
+                "sha256": submission.sha256,
+                "distribution": submission.release.plugin.name,
+                "version": submission.release.version,
+                "profile": submission.profile,
+                "lease_s": settings.JOB_LEASE_S,
+            }
+        )
+
+
+class JobEventsApi(APIView):
+    @extend_schema(operation_id="job_events", request=EventsInput, responses=SeqOutput)
+    def post(self, request: Request, job_id: int) -> Response:
+        """Append events and renew the lease."""
+        runner = runner_of(request)
+        given = _valid(EventsInput, request)
+        seq = job_events_append(
+            job_id=job_id, nonce=given["nonce"], key_id=runner.key_id, events=given["events"]
+        )
+        return Response({"seq": seq})
+
+
+class JobRunsApi(APIView):
+    @extend_schema(
+        operation_id="job_runs",
+        request=RunInput,
+        responses={200: RecordedOutput, 201: RecordedOutput},
+    )
+    def post(self, request: Request, job_id: int) -> Response:
+        """Record a signed verdict; the same verdict again is recorded once (200)."""
+        runner = runner_of(request)
+        given = _valid(RunInput, request)
+        run, created = run_record(
+            job_id=job_id, nonce=given["nonce"], runner=runner, envelope=given["envelope"]
+        )
+        answer = {"run_id": run.verdict_id, "created": created}
+        return Response(answer, status=201 if created else 200)
+
+
+class JobCompleteApi(APIView):
+    @extend_schema(operation_id="job_complete", request=CompleteInput, responses=StateOutput)
+    def post(self, request: Request, job_id: int) -> Response:
+        """Close a job."""
+        runner = runner_of(request)
+        given = _valid(CompleteInput, request)
+        job = job_complete(
+            job_id=job_id,
+            nonce=given["nonce"],
+            key_id=runner.key_id,
+            outcome=given["outcome"],
+            reason=given["reason"],
+        )
+        return Response({"state": job.state})
+
+
+def _valid(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    given = kind(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)

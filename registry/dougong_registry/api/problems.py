@@ -1,0 +1,57 @@
+"""Errors as RFC 9457 problems: what the rule is, what was found, and the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+
+from dougong_registry.problem import Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn an exception of a view into a problem; DRF's `EXCEPTION_HANDLER`."""
+    if isinstance(error, Problem):
+        return _response(error.status, error.slug, error.title, error.detail)
+    if isinstance(error, Http404):
+        return _response(404, "not-found", "Not found", "there is nothing at this address")
+    if isinstance(error, APIException):
+        detail = error.detail if isinstance(error.detail, str) else _flat(error.detail)
+        code = error.default_code.replace("_", "-")
+        return _response(error.status_code, code, str(error.default_detail), detail)
+    return None
+
+
+def not_found(request: HttpRequest) -> JsonResponse:
+    """Answer an address below /api/ that does not exist."""
+    body = problem(
+        404, "not-found", "Not found", f"no {request.path}; the addresses are in /api/schema/"
+    )
+    return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
+
+
+def problem(status: int, slug: str, title: str, detail: str) -> dict[str, Any]:
+    """Return the members of a problem."""
+    return {"type": f"/publish/#{slug}", "title": title, "status": status, "detail": detail}
+
+
+def _response(status: int, slug: str, title: str, detail: str) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return Response(
+        problem(status, slug, title, detail),
+        status=status,
+        headers=headers,
+        content_type=MEDIA_TYPE,
+    )
+
+
+def _flat(detail: Any) -> str:
+    if isinstance(detail, dict):
+        return "; ".join(f"{name}: {_flat(value)}" for name, value in detail.items())
+    if isinstance(detail, list):
+        return " ".join(_flat(value) for value in detail)
+    return str(detail)

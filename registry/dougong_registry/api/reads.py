@@ -1,0 +1,90 @@
+"""What anyone may read: operators, boards, runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dougong_registry.api.serializers import BoardQuery, OperatorsQuery, output_of, render
+from dougong_registry.boards import selectors
+from dougong_registry.boards.rows import Board, BoardSummary, OperatorDetail, OperatorRow
+from dougong_registry.problem import Missing
+from dougong_registry.runs.models import Run
+
+
+class OperatorListApi(APIView):
+    @extend_schema(
+        operation_id="operators",
+        parameters=[OperatorsQuery],
+        responses=inline_serializer(
+            "OperatorsOutput", {"results": output_of(OperatorRow)(many=True)}
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        """Return the operators that match every filter, by name."""
+        query = OperatorsQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response({"results": render(selectors.operators_search(**query.validated_data))})
+
+
+class OperatorDetailApi(APIView):
+    @extend_schema(operation_id="operator", responses=output_of(OperatorDetail))
+    def get(self, request: Request, provider: str, name: str) -> Response:
+        """Return one operator with its releases and runs, newest first."""
+        return Response(render(selectors.operator_detail(f"{provider}/{name}")))
+
+
+class BoardListApi(APIView):
+    @extend_schema(
+        operation_id="boards",
+        responses=inline_serializer(
+            "BoardsOutput", {"results": output_of(BoardSummary)(many=True)}
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        """Return every board that ranks someone."""
+        return Response({"results": render(selectors.boards_list())})
+
+
+class BoardDetailApi(APIView):
+    @extend_schema(operation_id="board", parameters=[BoardQuery], responses=output_of(Board))
+    def get(self, request: Request, contract: str) -> Response:
+        """Return one board; what is not chosen is the fullest there is."""
+        query = BoardQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(render(selectors.board(contract, **query.validated_data)))
+
+
+class RunDetailApi(APIView):
+    @extend_schema(
+        operation_id="run",
+        responses=inline_serializer(
+            "RunOutput",
+            {
+                "id": serializers.CharField(),
+                "payload": serializers.CharField(),
+                "key_id": serializers.CharField(),
+                "signature": serializers.CharField(),
+                "verdict": serializers.DictField(),
+            },
+        ),
+    )
+    def get(self, request: Request, run_id: str) -> Response:
+        """Return a run: the verdict exactly as it was signed, and readable."""
+        run = Run.objects.filter(verdict_id=run_id).first()
+        if run is None:
+            raise Missing(f"no run {run_id!r}; runs are listed with their operators and boards")
+        answer: dict[str, Any] = {
+            "id": run.verdict_id,
+            "payload": run.payload,
+            "key_id": run.key_id,
+            "signature": run.signature,
+            "verdict": json.loads(run.payload),
+        }
+        return Response(answer)

@@ -1,0 +1,122 @@
+"""Submitting a wheel and following what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dougong_registry.api.authentication import submitter_of
+from dougong_registry.api.serializers import EventsQuery, UploadInput, output_of, render
+from dougong_registry.boards import selectors
+from dougong_registry.boards.rows import EventRow
+from dougong_registry.plugins import store
+from dougong_registry.plugins.models import Artifact
+from dougong_registry.problem import Missing
+from dougong_registry.submissions.services import submission_create
+
+
+class _OperatorOutput(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    outcome = serializers.CharField(allow_blank=True)
+    code = serializers.CharField(allow_blank=True)
+    run_id = serializers.CharField(allow_blank=True)
+
+
+class SubmissionOutput(serializers.Serializer[Any]):
+    """A wheel on its way through the judge."""
+
+    id = serializers.IntegerField()
+    url = serializers.CharField()
+    state = serializers.ChoiceField(choices=["queued", "judging", "judged", "failed"])
+    distribution = serializers.CharField()
+    version = serializers.CharField()
+    sha256 = serializers.CharField()
+    error = serializers.CharField(allow_blank=True)
+    events_url = serializers.CharField()
+    operators = _OperatorOutput(many=True)
+
+
+def _state(submission_id: int) -> dict[str, Any]:
+    detail = selectors.submission_detail(submission_id)
+    row = detail.submission
+    return {
+        "id": row.id,
+        "url": f"{settings.DOUGONG_HUB_URL}/submissions/{row.id}/",
+        "state": row.state,
+        "distribution": row.distribution,
+        "version": row.version,
+        "sha256": detail.sha256,
+        "error": row.error,
+        "events_url": f"/api/v1/submissions/{row.id}/events",
+        "operators": [
+            {"name": each.name, "outcome": each.outcome, "code": each.code, "run_id": each.run_id}
+            for each in detail.operators
+        ],
+    }
+
+
+class SubmissionCreateApi(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        operation_id="submission_create",
+        request=UploadInput,
+        responses={200: SubmissionOutput, 201: SubmissionOutput},
+    )
+    def post(self, request: Request) -> Response:
+        """Take a wheel in; the same bytes again are the same submission (200)."""
+        submitter = submitter_of(request)
+        given = UploadInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        wheel = given.validated_data["wheel"]
+        submission, created = submission_create(
+            submitter=submitter, chunks=wheel.chunks(), filename=wheel.name
+        )
+        return Response(_state(submission.pk), status=201 if created else 200)
+
+
+class SubmissionDetailApi(APIView):
+    @extend_schema(operation_id="submission", responses=SubmissionOutput)
+    def get(self, request: Request, submission_id: int) -> Response:
+        """Return how far a submission is."""
+        return Response(_state(submission_id))
+
+
+class SubmissionEventsApi(APIView):
+    @extend_schema(
+        operation_id="submission_events",
+        parameters=[EventsQuery],
+        responses=output_of(EventRow)(many=True),
+    )
+    def get(self, request: Request, submission_id: int) -> Response:
+        """Return what happened after a sequence number, at most 1,000 events."""
+        query = EventsQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        after = query.validated_data["after"]
+        return Response(render(selectors.submission_events(submission_id, after=after)))
+
+
+class ArtifactApi(APIView):
+    @extend_schema(
+        operation_id="artifact", responses={(200, "application/zip"): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request, sha256: str) -> FileResponse:
+        """Return the bytes of a wheel by their hash."""
+        artifact = Artifact.objects.filter(sha256=sha256).first()
+        if artifact is None or not store.path_of(sha256).is_file():
+            raise Missing(f"no artifact {sha256}")
+        response = FileResponse(
+            store.path_of(sha256).open("rb"), as_attachment=True, filename=artifact.filename
+        )
+        # Bytes that are named by their hash never change.
+        response["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

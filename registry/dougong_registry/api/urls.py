@@ -1,0 +1,36 @@
+"""Addresses under /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from dougong_registry.api.jobs import JobClaimApi, JobCompleteApi, JobEventsApi, JobRunsApi
+from dougong_registry.api.reads import (
+    BoardDetailApi,
+    BoardListApi,
+    OperatorDetailApi,
+    OperatorListApi,
+    RunDetailApi,
+)
+from dougong_registry.api.submissions import (
+    ArtifactApi,
+    SubmissionCreateApi,
+    SubmissionDetailApi,
+    SubmissionEventsApi,
+)
+
+urlpatterns = [
+    path("submissions", SubmissionCreateApi.as_view()),
+    path("submissions/<int:submission_id>", SubmissionDetailApi.as_view()),
+    path("submissions/<int:submission_id>/events", SubmissionEventsApi.as_view()),
+    path("artifacts/<str:sha256>", ArtifactApi.as_view()),
+    path("jobs/<int:job_id>/claim", JobClaimApi.as_view()),
+    path("jobs/<int:job_id>/events", JobEventsApi.as_view()),
+    path("jobs/<int:job_id>/runs", JobRunsApi.as_view()),
+    path("jobs/<int:job_id>/complete", JobCompleteApi.as_view()),
+    path("operators", OperatorListApi.as_view()),
+    path("operators/<str:provider>/<str:name>", OperatorDetailApi.as_view()),
+    path("boards", BoardListApi.as_view()),
+    path("boards/<str:contract>", BoardDetailApi.as_view()),
+    path("runs/<str:run_id>", RunDetailApi.as_view()),
+]

@@ -1,0 +1,25 @@
+"""Everything a page or the API can read, as typed rows of `dougong_registry.boards.rows`."""
+
+from __future__ import annotations
+
+from dougong_registry.boards.selectors.home import home
+from dougong_registry.boards.selectors.operators import operator_detail, operators_search
+from dougong_registry.boards.selectors.runs import run_detail
+from dougong_registry.boards.selectors.standings import board, boards_list
+from dougong_registry.boards.selectors.submissions import (
+    submission_detail,
+    submission_events,
+    submissions_recent,
+)
+
+__all__ = [
+    "board",
+    "boards_list",
+    "home",
+    "operator_detail",
+    "operators_search",
+    "run_detail",
+    "submission_detail",
+    "submission_events",
+    "submissions_recent",
+]

@@ -1,0 +1,109 @@
+"""One run, from its columns and from the verdict exactly as it was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Prefetch, QuerySet
+
+from dougong_ci.report.verdict import from_json
+from dougong_registry.boards.rows import GateRow, RunDetail, RunRow, ScoreRow
+from dougong_registry.problem import Missing
+from dougong_registry.runs.models import Run, Score
+
+
+def runs_with_scores() -> QuerySet[Run]:
+    """Return runs ready to be made rows, in two queries, without their payloads."""
+    return (
+        Run.objects.select_related("operator__release__plugin")
+        .prefetch_related(Prefetch("scores", Score.objects.order_by("dtype", "mode")))
+        .defer("payload")
+    )
+
+
+def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
+    """Make rows of what `runs_with_scores` returned."""
+    return tuple(_row(run) for run in runs)
+
+
+def run_detail(run_id: str) -> RunDetail:
+    """Return one run by its verdict id.
+
+    Raises:
+        Missing: there is none of this id.
+    """
+    run = (
+        runs_with_scores()
+        .defer(None)
+        .select_related("submission", "runner")
+        .filter(verdict_id=run_id)
+        .first()
+    )
+    if run is None:
+        raise Missing(f"no run {run_id!r}; runs are listed with their operators and boards")
+    verdict = from_json(run.payload)
+    return RunDetail(
+        run=_row(run),
+        submission_id=run.submission_id,
+        sha256=run.submission.sha256,
+        runner=run.runner.name,
+        key_id=run.key_id,
+        signature=run.signature,
+        payload_sha256=run.payload_sha256,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        contract_digest=verdict.contract_digest,
+        gates=tuple(
+            GateRow(
+                name=gate.name,
+                outcome=str(gate.outcome),
+                required=gate.required,
+                summary=gate.summary,
+                duration_s=gate.duration_s,
+                measurements=gate.measurements,
+            )
+            for gate in verdict.gates
+        ),
+        accuracy=tuple(verdict.accuracy),
+        speed=tuple(verdict.speed),
+        claims=tuple(verdict.claims),
+        fingerprint=verdict.fingerprint,
+        judge=verdict.judge,
+        operator_metadata=verdict.subject.operator,
+        repeat=str(verdict.judge.get("command", "")),
+    )
+
+
+def _row(run: Run) -> RunRow:
+    release = run.operator.release
+    return RunRow(
+        id=run.verdict_id,
+        operator=run.operator.name,
+        distribution=release.plugin.name,
+        version=release.version,
+        contract=run.contract,
+        suite=run.suite,
+        device=run.device,
+        hardware_class=run.hardware_class,
+        outcome=run.outcome,
+        code=run.code,
+        summary=run.summary,
+        official=run.official,
+        current=run.superseded_at is None,
+        held_reason=run.held_reason,
+        recorded_at=run.recorded_at,
+        scores=tuple(
+            ScoreRow(
+                dtype=score.dtype,
+                mode=score.mode,
+                speedup=score.speedup,
+                ci_low=score.ci_low,
+                ci_high=score.ci_high,
+                coverage=score.coverage,
+                restarts=score.restarts,
+                relative_l2=score.relative_l2,
+                error_share=score.error_share,
+            )
+            for score in run.scores.all()
+        ),
+    )

@@ -1,0 +1,194 @@
+"""Submissions: the queue, and how far one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Prefetch, QuerySet
+
+from dougong_registry.boards.rows import (
+    EventRow,
+    GateRow,
+    Stage,
+    SubmissionDetail,
+    SubmissionOperator,
+    SubmissionRow,
+)
+from dougong_registry.problem import Missing
+from dougong_registry.runs.models import GateResult, Run
+from dougong_registry.submissions.models import JobEvent, Submission
+
+_WAITING = (Submission.State.QUEUED, Submission.State.JUDGING)
+
+
+def submissions_recent(limit: int = 10) -> tuple[SubmissionRow, ...]:
+    """Return the waiting submissions, oldest first, then the newest of the others."""
+    waiting = _related().filter(state__in=_WAITING).order_by("created_at", "pk")[:limit]
+    rows = [_row(submission) for submission in waiting]
+    if len(rows) < limit:
+        rest = _related().exclude(state__in=_WAITING).order_by("-created_at", "-pk")
+        rows += [_row(submission) for submission in rest[: limit - len(rows)]]
+    return tuple(rows)
+
+
+def submission_events(submission_id: int, *, after: int = 0) -> tuple[EventRow, ...]:
+    """Return the events with a `seq` above `after`, in order, at most 1,000.
+
+    Raises:
+        Missing: there is no such submission.
+    """
+    events = JobEvent.objects.filter(submission=submission_id, seq__gt=after).order_by("seq")
+    rows = event_rows(events[:1000])
+    if not rows and not Submission.objects.filter(pk=submission_id).exists():
+        raise Missing(f"no submission {submission_id}")
+    return rows
+
+
+def submission_detail(submission_id: int) -> SubmissionDetail:
+    """Return one submission with its stages, operators, gates and events.
+
+    Raises:
+        Missing: there is no such submission.
+    """
+    submission = _related().select_related("release__artifact").filter(pk=submission_id).first()
+    if submission is None:
+        raise Missing(f"no submission {submission_id}")
+    events = event_rows(JobEvent.objects.filter(submission=submission_id).order_by("seq"))
+    attempts = max((event.attempt for event in events), default=0)
+    return SubmissionDetail(
+        submission=_row(submission),
+        sha256=submission.sha256,
+        filename=submission.release.artifact.filename,
+        size_bytes=submission.release.artifact.size_bytes,
+        attempts=attempts,
+        stages=_stages(submission, events),
+        operators=_operators(submission, [e for e in events if e.attempt == attempts]),
+        events=events,
+    )
+
+
+def event_rows(events: Iterable[JobEvent]) -> tuple[EventRow, ...]:
+    """Make rows of events."""
+    return tuple(
+        EventRow(
+            seq=event.seq,
+            at=event.at,
+            kind=event.kind,
+            operator=event.operator,
+            gate=event.gate,
+            outcome=event.outcome,
+            code=event.code,
+            message=event.message,
+            attempt=event.attempt,
+            duration_s=event.duration_s,
+        )
+        for event in events
+    )
+
+
+def _related() -> QuerySet[Submission]:
+    return Submission.objects.select_related("release__plugin", "submitter")
+
+
+def _row(submission: Submission) -> SubmissionRow:
+    return SubmissionRow(
+        id=submission.pk,
+        state=submission.state,
+        distribution=submission.release.plugin.name,
+        version=submission.release.version,
+        submitter=submission.submitter.login,
+        created_at=submission.created_at,
+        finished_at=submission.finished_at,
+        error=submission.error,
+    )
+
+
+def _stages(submission: Submission, events: Sequence[EventRow]) -> tuple[Stage, ...]:
+    claimed = next((event for event in reversed(events) if event.kind == "claimed"), None)
+    found = next((event for event in reversed(events) if event.kind == "discovered"), None)
+    over = submission.finished_at is not None
+    failed = submission.state == Submission.State.FAILED
+
+    def state(*, reached: bool, active: bool) -> str:
+        if reached:
+            return "done"
+        if over:
+            return "failed"
+        return "active" if active else "waiting"
+
+    waiting = submission.state == Submission.State.QUEUED
+    return (
+        Stage(name="uploaded", state="done", at=submission.created_at, note="bytes sealed"),
+        Stage(
+            name="queued",
+            state=state(reached=claimed is not None and not waiting, active=waiting),
+            at=claimed.at if claimed else None,
+            note=claimed.message if claimed else "",
+        ),
+        Stage(
+            name="discovered",
+            state=state(reached=found is not None and not waiting, active=not waiting),
+            at=found.at if found else None,
+            note=found.message if found else "",
+        ),
+        Stage(
+            name="judged",
+            state="failed"
+            if failed
+            else state(reached=over, active=found is not None and not waiting),
+            at=submission.finished_at,
+            note=submission.error,
+        ),
+    )
+
+
+def _operators(
+    submission: Submission, events: Sequence[EventRow]
+) -> tuple[SubmissionOperator, ...]:
+    newest_last = Run.objects.filter(submission=submission).order_by("pk").defer("payload")
+    gates = Prefetch("gates", GateResult.objects.order_by("position"))
+    runs = {run.operator_id: run for run in newest_last.prefetch_related(gates)}
+    records = submission.release.operators.order_by("name").defer("metadata")
+    rows = []
+    for record in records:
+        run = runs.get(record.pk)
+        rows.append(
+            SubmissionOperator(
+                name=record.name,
+                contract=record.contract,
+                outcome=run.outcome if run else "",
+                code=run.code if run else "",
+                summary=run.summary if run else "",
+                run_id=run.verdict_id if run else "",
+                gates=_verdict_gates(run) if run else _live_gates(record.name, events),
+            )
+        )
+    return tuple(rows)
+
+
+def _verdict_gates(run: Run) -> tuple[GateRow, ...]:
+    return tuple(
+        GateRow(
+            name=gate.name,
+            outcome=gate.outcome,
+            required=gate.required,
+            summary=gate.summary,
+            duration_s=gate.duration_s,
+        )
+        for gate in run.gates.all()
+    )
+
+
+def _live_gates(operator: str, events: Sequence[EventRow]) -> tuple[GateRow, ...]:
+    gates: dict[str, GateRow] = {}
+    for event in events:
+        if event.operator == operator and event.kind in {"gate_started", "gate_finished"}:
+            finished = event.kind == "gate_finished"
+            gates[event.gate] = GateRow(
+                name=event.gate,
+                outcome=event.outcome if finished else "running",
+                required=True,
+                summary=event.message,
+                duration_s=event.duration_s or 0.0,
+            )
+    return tuple(gates.values())

@@ -1,0 +1,45 @@
+"""The hub's side of the queue: it sends judgements out by name and sweeps what was lost.
+
+The broker may be gone at any moment. A request must not wait for it: connecting is tried once,
+briefly, and what was not sent stays queued in the database until the sweeper sends it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dougong_registry.settings")
+
+app = Celery("dougong_registry")
+app.conf.update(
+    broker_url=settings.DOUGONG_BROKER_URL,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "socket_connect_timeout": 1,
+        "socket_timeout": 5,
+        # Above the longest judgement, so that the broker never delivers one twice on its own.
+        "visibility_timeout": 6 * 3600,
+    },
+    task_publish_retry=False,
+    task_ignore_result=True,
+    task_default_queue="hub",
+    task_acks_late=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    beat_schedule={
+        "requeue expired jobs": {
+            "task": "dougong_registry.submissions.tasks.jobs_requeue_expired",
+            "schedule": 10.0,
+            # A sweep that waited this long is overtaken by the next one.
+            "options": {"expires": 10.0},
+        }
+    },
+)
+app.autodiscover_tasks(["dougong_registry.submissions"])

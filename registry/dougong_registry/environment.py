@@ -1,0 +1,97 @@
+"""What the hub reads from the environment; docs/settings.md lists every name.
+
+Reading has no side effects: folders and the secret key are made when first needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import platformdirs
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
+    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-20000; PRAGMA mmap_size=134217728"
+)
+BUSY_TIMEOUT_S = 10
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """Return the state folder: `DOUGONG_HOME`, else the platform's place for user data."""
+    named = environ.get("DOUGONG_HOME") or platformdirs.user_data_path("dougong")
+    return Path(named).expanduser().resolve()
+
+
+def flag(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether a switch is on: `1`, `true`, `yes` or `on`."""
+    return environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}
+
+
+def words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
+    """Return a comma-separated setting as a list."""
+    return [word.strip() for word in environ.get(name, default).split(",") if word.strip()]
+
+
+def database(environ: Mapping[str, str], home: Path) -> dict[str, Any]:
+    """Return Django's database settings for `DOUGONG_DATABASE_URL`.
+
+    Raises:
+        ValueError: the scheme is neither `sqlite` nor `postgresql`.
+    """
+    url = environ.get("DOUGONG_DATABASE_URL") or f"sqlite:///{home / 'hub.sqlite3'}"
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return _sqlite(unquote(parts.path.removeprefix("/")))
+    if parts.scheme in {"postgres", "postgresql"}:
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.removeprefix("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": parts.hostname or "",
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": dict(parse_qsl(parts.query)),
+        }
+    raise ValueError(
+        "DOUGONG_DATABASE_URL must begin with sqlite:/// or postgresql://, "
+        f"got the scheme {parts.scheme!r}"
+    )
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            # IMMEDIATE: two writers wait for each other instead of failing half way.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": BUSY_TIMEOUT_S,
+            "init_command": SQLITE_PRAGMAS,
+        },
+    }
+
+
+def secret_key(home: Path) -> str:
+    """Return `DOUGONG_SECRET_KEY`, else the key kept in the state folder, made on first use."""
+    if named := os.environ.get("DOUGONG_SECRET_KEY"):
+        return named
+    path = home / "secret_key"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text().strip()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = home / f".secret_key.{secrets.token_hex(8)}"
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(48))
+    # A link fails where a sibling process was faster; then its key is the key.
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)
+    fresh.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,3 @@
+"""Who acts on the hub: identities and their API tokens."""
+
+from __future__ import annotations

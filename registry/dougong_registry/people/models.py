@@ -1,0 +1,69 @@
+"""Identities and the hashes of their tokens."""
+
+# ruff: noqa: D106 - `Meta` and the choices are words of Django, explained by its manual
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+SHA256 = r"^[0-9a-f]{64}$"
+
+
+class Identity(models.Model):
+    """A person or program. The login is display text; (provider, external id) is who it is."""
+
+    provider = models.CharField(max_length=32, default="local")
+    external_id = models.CharField(max_length=64)
+    login = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "identities"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "external_id"], name="identity_unique"),
+            models.CheckConstraint(
+                condition=models.Q(login__regex=r"^[A-Za-z0-9][A-Za-z0-9-]*$"),
+                name="identity_login_plain",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.login
+
+
+class ApiToken(models.Model):
+    """A bearer token, kept as its sha256: the database never holds what opens the door."""
+
+    class Scope(models.TextChoices):
+        SUBMIT = "submit"
+
+    identity = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="tokens")
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=12)
+    """The first characters, so that people recognise a token in a list."""
+    scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.SUBMIT)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(expires_at__gt=models.F("created_at")),
+                name="api_token_expires_after_creation",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(token_sha256__regex=SHA256),
+                name="api_token_is_hashed",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope__in=["submit"]), name="api_token_scope_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hint}... of {self.identity_id}"

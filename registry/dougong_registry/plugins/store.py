@@ -1,0 +1,77 @@
+"""The bytes of wheels, by their hash: `$DOUGONG_HOME/artifacts/<first two>/<sha256>`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+
+from dougong_registry.problem import Refused, TooLarge
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """Bytes that have arrived and are not kept yet."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+    def keep(self) -> Path:
+        """Move them to their place. Atomic; the same bytes twice are one file."""
+        place = path_of(self.sha256)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self.path.replace(place)
+        return place
+
+    def drop(self) -> None:
+        """Forget them."""
+        self.path.unlink(missing_ok=True)
+
+
+def root() -> Path:
+    """Return the folder of the store."""
+    return Path(settings.DOUGONG_HOME) / "artifacts"
+
+
+def path_of(sha256: str) -> Path:
+    """Return where the bytes of this hash lie, or would lie."""
+    return root() / sha256[:2] / sha256
+
+
+def receive(chunks: Iterable[bytes]) -> Incoming:
+    """Write chunks to a file beside the store, hashing them on the way.
+
+    Raises:
+        TooLarge: more than `WHEEL_MAX_BYTES`; nothing is left behind.
+        Refused: there are no bytes.
+    """
+    folder = root() / "incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    digest = hashlib.sha256()
+    size_bytes = 0
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                size_bytes += len(chunk)
+                if size_bytes > settings.WHEEL_MAX_BYTES:
+                    raise TooLarge(
+                        f"a wheel may have {settings.WHEEL_MAX_BYTES} bytes at most; "
+                        "leave data sets and weights out of it"
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if not size_bytes:
+            raise Refused("the upload is empty; send a wheel as the multipart field `wheel`")
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Incoming(path=Path(name), sha256=digest.hexdigest(), size_bytes=size_bytes)

@@ -1,0 +1,150 @@
+"""Runners, runs, scores and gates, with the rules the database holds."""
+
+# ruff: noqa: D106 - `Meta` and the choices are words of Django, explained by its manual
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from dougong_registry.people.models import SHA256
+from dougong_registry.plugins.models import OperatorRecord
+from dougong_registry.submissions.models import Submission
+
+OUTCOMES = ("passed", "failed", "inconclusive", "errored", "skipped")
+
+
+class Runner(models.Model):
+    """A registered machine that judges, known by its Ed25519 public key."""
+
+    name = models.CharField(max_length=64, unique=True)
+    public_key = models.CharField(max_length=64, unique=True)
+    """Raw 32 bytes in base64."""
+    key_id = models.CharField(max_length=64, unique=True)
+    hardware_class = models.CharField(max_length=128, blank=True)
+    """Where set, verdicts of another class are refused."""
+    official = models.BooleanField(default=False)
+    """Its runs are ranked; the runs of other runners are shown only."""
+    created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Run(models.Model):
+    """A verdict, exactly as it was signed, with the columns that boards are read by."""
+
+    verdict_id = models.CharField(max_length=64, unique=True)
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="runs")
+    operator = models.ForeignKey(OperatorRecord, on_delete=models.PROTECT, related_name="runs")
+    runner = models.ForeignKey(Runner, on_delete=models.PROTECT, related_name="runs")
+    contract = models.CharField(max_length=64)
+    suite = models.CharField(max_length=96)
+    device = models.CharField(max_length=32)
+    hardware_class = models.CharField(max_length=128)
+    outcome = models.CharField(max_length=16)
+    code = models.CharField(max_length=64)
+    summary = models.CharField(max_length=1024, blank=True)
+    official = models.BooleanField(default=False)
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    """When a later official run took its place on the boards."""
+    held_reason = models.CharField(max_length=512, blank=True)
+    """Why a reviewer must look before it is ranked (a time under the physical floor)."""
+    payload = models.TextField()
+    payload_sha256 = models.CharField(max_length=64)
+    signature = models.CharField(max_length=128)
+    key_id = models.CharField(max_length=64)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=OUTCOMES), name="run_outcome_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(payload_sha256__regex=SHA256), name="run_payload_sha256_hex"
+            ),
+            models.UniqueConstraint(
+                fields=["operator", "suite", "device", "hardware_class"],
+                condition=models.Q(official=True, superseded_at__isnull=True),
+                name="run_one_official",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["contract", "hardware_class", "suite"],
+                condition=models.Q(official=True, superseded_at__isnull=True),
+                name="run_board",
+            ),
+            models.Index(models.F("recorded_at").desc(), name="run_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.verdict_id
+
+
+class Score(models.Model):
+    """One place on one board, computed by the hub from the raw samples of a run."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="scores")
+    dtype = models.CharField(max_length=16)
+    mode = models.CharField(max_length=8)
+    speedup = models.FloatField()
+    ci_low = models.FloatField()
+    ci_high = models.FloatField()
+    coverage = models.FloatField()
+    restarts = models.PositiveIntegerField()
+    relative_l2 = models.FloatField(null=True, blank=True)
+    """Worst ||x - golden|| / ||golden|| of the forward accuracy rows of this dtype."""
+    error_share = models.FloatField(null=True, blank=True)
+    """Worst max_error / bound of all accuracy rows of this dtype; 1 is the edge."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "dtype", "mode"], name="score_unique"),
+            models.CheckConstraint(
+                condition=models.Q(ci_low__gt=0, speedup__gt=0, ci_high__gte=models.F("ci_low")),
+                name="score_interval_ordered",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(coverage__gte=0, coverage__lte=1), name="score_coverage_share"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(mode__in=["infer", "train"]), name="score_mode_known"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("dtype", "mode", models.F("speedup").desc(), name="score_board")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.speedup:.3f} ({self.dtype}, {self.mode})"
+
+
+class GateResult(models.Model):
+    """One gate of a run, for lists; its measurements stay in the payload."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="gates")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=16)
+    required = models.BooleanField(default=True)
+    summary = models.CharField(max_length=1024, blank=True)
+    duration_s = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "position"], name="gate_result_in_order"),
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=OUTCOMES), name="gate_result_outcome_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.outcome}"

@@ -1,0 +1,213 @@
+"""Runners are registered, and their verdicts recorded once each."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from packaging.version import Version
+
+from dougong_ci.report import signing
+from dougong_ci.report import verdict as report
+from dougong_ci.report.verdict import Verdict
+from dougong_registry.columns import hold_to_columns
+from dougong_registry.plugins.models import OperatorRecord
+from dougong_registry.problem import Conflict, Refused
+from dougong_registry.runs import verdicts
+from dougong_registry.runs.models import GateResult, Run, Runner, Score
+from dougong_registry.submissions.jobs import job_held, lease
+from dougong_registry.submissions.models import Submission
+
+
+def runner_register(
+    *, name: str, public_key: str, official: bool = False, hardware_class: str = ""
+) -> Runner:
+    """Register a runner. The same name and key again are the same runner.
+
+    Raises:
+        Refused: the key is not 32 bytes in base64.
+        Conflict: the name or the key belongs to another runner, or the key was revoked.
+    """
+    try:
+        raw = base64.b64decode(public_key, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("a public key is 32 raw bytes in base64") from error
+    if len(raw) != 32:
+        raise Refused(f"a public key is 32 raw bytes in base64, got {len(raw)} bytes")
+    with transaction.atomic():
+        known = Runner.objects.select_for_update().filter(name=name).first()
+        if known is not None:
+            if known.public_key != public_key or known.revoked_at is not None:
+                raise Conflict(f"runner {name} has another key, or was revoked; use a new name")
+            known.official, known.hardware_class = official, hardware_class
+            known.save(update_fields=["official", "hardware_class"])
+            return known
+        runner = Runner(
+            name=name,
+            public_key=public_key,
+            key_id=signing.key_id(public_key),
+            official=official,
+            hardware_class=hardware_class,
+        )
+        hold_to_columns(runner)
+        if Runner.objects.filter(key_id=runner.key_id).exists():
+            raise Conflict(f"the key {runner.key_id} belongs to another runner; generate a new one")
+        runner.save(force_insert=True)
+        return runner
+
+
+def run_record(
+    *, runner: Runner, job_id: int, nonce: str, envelope: Mapping[str, Any]
+) -> tuple[Run, bool]:
+    """Record a verdict that holds up; return its run and whether it is new.
+
+    Raises:
+        Missing: there is no such job.
+        Conflict: the job is not this runner's any more.
+        Refused: the signature, schema, subject, contract or scores do not hold up.
+    """
+    verdict, payload, signature = verdicts.open_envelope(envelope, runner)
+    if known := Run.objects.filter(verdict_id=verdict.id).first():
+        return _same(known, payload), False
+    verdicts.check_consistent(verdict)
+    scores = verdicts.recompute_scores(verdict)
+    try:
+        with transaction.atomic():
+            job = job_held(job_id=job_id, nonce=nonce, key_id=runner.key_id)
+            run = _run(verdict, runner, job.submission, payload, signature)
+            hold_to_columns(run)
+            _supersede(run)
+            run.save(force_insert=True)
+            _save_parts(run, verdict, scores)
+            job.lease_expires_at = lease()
+            job.save(update_fields=["lease_expires_at"])
+    except IntegrityError:
+        # The same verdict, posted twice at once: the other one was stored.
+        if known := Run.objects.filter(verdict_id=verdict.id).first():
+            return _same(known, payload), False
+        raise
+    return run, True
+
+
+def _same(known: Run, payload: str) -> Run:
+    if known.payload != payload:
+        raise Conflict(f"verdict {known.verdict_id} is recorded with another payload")
+    return known
+
+
+def _run(
+    verdict: Verdict, runner: Runner, submission: Submission, payload: str, signature: str
+) -> Run:
+    subject = verdict.subject
+    release = submission.release
+    if subject.sha256 != submission.sha256:
+        raise Refused(f"the verdict is of {subject.sha256[:64]}, the job of {submission.sha256}")
+    if (subject.distribution, subject.version) != (release.plugin.name, release.version):
+        raise Refused(
+            f"the verdict is of {subject.distribution} {subject.version}, the job of "
+            f"{release.plugin.name} {release.version}"
+        )
+    if runner.hardware_class and verdict.hardware_class != runner.hardware_class:
+        raise Refused(
+            f"runner {runner.name} is registered as {runner.hardware_class!r}, the verdict says "
+            f"{verdict.hardware_class!r}"
+        )
+    return Run(
+        verdict_id=verdict.id,
+        submission=submission,
+        operator=_operator(verdict, submission),
+        runner=runner,
+        contract=verdict.contract,
+        suite=verdict.suite,
+        device=verdict.device,
+        hardware_class=verdict.hardware_class,
+        outcome=str(verdict.outcome),
+        code=verdict.code,
+        summary=verdict.summary[:1024],
+        # A quick judgement, or one outside a sandbox, is shown and never ranked.
+        official=runner.official and verdict.judge.get("fit_for_board") is True,
+        held_reason=verdicts.held_reason(verdict.speed)[:512],
+        payload=payload,
+        payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
+        signature=signature,
+        key_id=runner.key_id,
+        started_at=verdicts.moment(verdict.started_at),
+        finished_at=verdicts.moment(verdict.finished_at),
+    )
+
+
+def _operator(verdict: Verdict, submission: Submission) -> OperatorRecord:
+    name = str(verdict.subject.operator.get("name", ""))
+    record = OperatorRecord.objects.filter(release=submission.release_id, name=name).first()
+    if record is None:
+        raise Refused(
+            f"operator {name[:105]!r} was not discovered in this release; post a `discovered` "
+            "event before the runs"
+        )
+    if verdict.contract != record.contract:
+        raise Refused(
+            f"{name} was discovered under {record.contract}, the verdict is of {verdict.contract}"
+        )
+    return record
+
+
+def _supersede(run: Run) -> None:
+    """Keep one official run per operator, suite and machine in force.
+
+    A later run of the same release always takes over. One of another release does so only where it
+    passed and is of the newer version: a newer release that fails leaves the older one its place.
+    """
+    if not run.official:
+        return
+    now = timezone.now()
+    rivals = Run.objects.filter(
+        operator__claimed_name=run.operator.claimed_name_id,
+        suite=run.suite,
+        device=run.device,
+        hardware_class=run.hardware_class,
+        official=True,
+        superseded_at__isnull=True,
+    ).select_related("operator__release")
+    mine = Version(run.submission.release.version)
+    for rival in rivals.defer("payload"):
+        theirs = Version(rival.operator.release.version)
+        if rival.operator_id == run.operator_id or (run.outcome == "passed" and theirs < mine):
+            Run.objects.filter(pk=rival.pk).update(superseded_at=now)
+        elif rival.outcome == "passed" and theirs > mine:
+            run.superseded_at = now
+
+
+def _save_parts(run: Run, verdict: Verdict, scores: Sequence[report.Score]) -> None:
+    for position, gate in enumerate(verdict.gates):
+        row = GateResult(
+            run=run,
+            position=position,
+            name=gate.name,
+            outcome=str(gate.outcome),
+            required=gate.required,
+            summary=gate.summary[:1024],
+            duration_s=gate.duration_s,
+        )
+        hold_to_columns(row)
+        row.save(force_insert=True)
+    for score in scores:
+        relative_l2, error_share = verdicts.worst_errors(verdict.accuracy, score.dtype)
+        place = Score(
+            run=run,
+            dtype=score.dtype,
+            mode=score.mode,
+            speedup=score.speedup,
+            ci_low=score.ci_low,
+            ci_high=score.ci_high,
+            coverage=score.coverage,
+            restarts=score.restarts,
+            relative_l2=relative_l2,
+            error_share=error_share,
+        )
+        hold_to_columns(place)
+        place.save(force_insert=True)

@@ -1,0 +1,1 @@
+"""`dougong up`: the whole hub as one supervised tree of processes on one machine."""

@@ -1,0 +1,125 @@
+"""Django settings of the hub. Everything that varies comes from the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.utils.functional import lazy
+
+from dougong_registry import environment
+
+DOUGONG_HOME = environment.home(os.environ)
+DOUGONG_HUB_URL = os.environ.get("DOUGONG_HUB_URL", "http://127.0.0.1:8000").rstrip("/")
+DOUGONG_BROKER_URL = (
+    os.environ.get("DOUGONG_BROKER_URL")
+    or f"redis+socket://{DOUGONG_HOME / 'broker' / 'valkey.sock'}"
+)
+
+WHEEL_MAX_BYTES = 256 * 1024 * 1024
+JOB_LEASE_S = 60
+JOB_ATTEMPTS = 5
+REQUEST_WINDOW_S = 300
+
+DEBUG = environment.flag(os.environ, "DOUGONG_DEBUG")
+SECRET_KEY = lazy(environment.secret_key, str)(DOUGONG_HOME)
+ALLOWED_HOSTS = environment.words(os.environ, "DOUGONG_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+
+INSTALLED_APPS = [
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "csp",
+    "dougong_registry.people",
+    "dougong_registry.plugins",
+    "dougong_registry.submissions",
+    "dougong_registry.runs",
+    "dougong_registry.boards",
+    "dougong_registry.web",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "dougong_registry.urls"
+WSGI_APPLICATION = "dougong_registry.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+DATABASES: dict[str, dict[str, Any]] = {"default": environment.database(os.environ, DOUGONG_HOME)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DOUGONG_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# A signed verdict holds raw samples; wheels are streamed to disk and not under this limit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["dougong_registry.plugins.upload.WheelUploadHandler"]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "dougong_registry.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dougong hub",
+    "DESCRIPTION": "Operators, what was measured of them, and the way in. "
+    "Errors follow RFC 9457 (application/problem+json).",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

@@ -1,0 +1,241 @@
+"""Jobs: claimed under a lease, kept alive by events, taken back when the lease runs out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from dougong_registry.plugins.services import operators_discover
+from dougong_registry.problem import Conflict, Missing, Refused
+from dougong_registry.submissions.events import event_append, fields_of
+from dougong_registry.submissions.models import Job, JobEvent, Submission
+from dougong_registry.submissions.queue import job_dispatch
+from dougong_registry.submissions.services import new_nonce
+
+LOST_IDLE_S = 60
+LOST_BUSY_S = 900
+"""A message is given up this long after it was sent: sooner while no worker is at work."""
+WORKER_KINDS = (
+    JobEvent.Kind.DISCOVERED,
+    JobEvent.Kind.GATE_STARTED,
+    JobEvent.Kind.GATE_FINISHED,
+    JobEvent.Kind.PROGRESS,
+    JobEvent.Kind.OPERATOR_FINISHED,
+    JobEvent.Kind.ERROR,
+)
+
+
+@transaction.atomic
+def job_claim(*, job_id: int, nonce: str, key_id: str) -> Job:
+    """Give a job to a runner, under a lease.
+
+    Raises:
+        Missing: there is no such job.
+        Conflict: it is done, taken, or the nonce is of an earlier attempt.
+    """
+    job = _locked(job_id)
+    if job.state in {Job.State.DONE, Job.State.FAILED}:
+        raise Conflict(f"job {job_id} is over ({job.state}); drop the message")
+    _hold_to_nonce(job, nonce)
+    if job.state == Job.State.LEASED:
+        raise Conflict(f"job {job_id} was claimed with this nonce; drop the message")
+    job.state = Job.State.LEASED
+    job.attempts += 1
+    job.runner_key_id = key_id
+    job.lease_expires_at = lease()
+    job.save()
+    Submission.objects.filter(pk=job.submission_id).update(state=Submission.State.JUDGING)
+    event_append(
+        job=job, kind=JobEvent.Kind.CLAIMED, message=f"runner {key_id}, attempt {job.attempts}"
+    )
+    return job
+
+
+@transaction.atomic
+def job_events_append(
+    *, job_id: int, nonce: str, key_id: str, events: Sequence[Mapping[str, Any]]
+) -> int:
+    """Append what a worker reports and renew its lease; return the last sequence number.
+
+    Raises:
+        Missing: there is no such job.
+        Conflict: the lease is not this worker's any more.
+        Refused: an event breaks a rule; none of them is stored.
+    """
+    job = job_held(job_id=job_id, nonce=nonce, key_id=key_id)
+    seq = 0
+    for event in events:
+        kind = str(event.get("kind", ""))
+        if kind not in WORKER_KINDS:
+            raise Refused(f"event kind must be one of {', '.join(WORKER_KINDS)}, got {kind!r}")
+        fields = fields_of(event)
+        if kind == JobEvent.Kind.DISCOVERED:
+            found = operators_discover(
+                release=job.submission.release,
+                owner=job.submission.submitter,
+                operators=event.get("operators") or (),
+            )
+            fields["message"] = fields["message"] or f"{len(found)} operators"
+        seq = event_append(job=job, kind=kind, **fields).seq
+    job.lease_expires_at = lease()
+    job.save(update_fields=["lease_expires_at"])
+    return seq
+
+
+@transaction.atomic
+def job_complete(*, job_id: int, nonce: str, key_id: str, outcome: str, reason: str = "") -> Job:
+    """Close a job. Said twice by its holder, it is closed once.
+
+    Raises:
+        Missing: there is no such job.
+        Conflict: the lease is not this worker's any more.
+        Refused: it is said to be judged, but an operator has no verdict, or failed without reason.
+    """
+    job = _locked(job_id)
+    over = {"judged": Job.State.DONE, "failed": Job.State.FAILED}.get(outcome)
+    if over is None:
+        raise Refused(f"outcome must be judged or failed, got {outcome!r}")
+    if job.state == over and hmac.compare_digest(job.nonce, nonce) and job.runner_key_id == key_id:
+        return job
+    job = job_held(job_id=job_id, nonce=nonce, key_id=key_id)
+    if over == Job.State.DONE:
+        _refuse_gaps(job)
+    elif not reason:
+        raise Refused("a failed job needs a reason")
+    job_close(job=job, state=over, reason=reason)
+    return job
+
+
+def job_close(*, job: Job, state: str, reason: str) -> None:
+    """Close a locked job and its submission; a judged release is sealed."""
+    now = timezone.now()
+    judged = state == Job.State.DONE
+    event_append(
+        job=job,
+        kind=JobEvent.Kind.COMPLETED,
+        outcome="judged" if judged else "failed",
+        message=reason,
+    )
+    job.state = state
+    job.lease_expires_at = None
+    job.finished_at = now
+    job.reason = reason
+    job.save()
+    submission = job.submission
+    submission.state = Submission.State.JUDGED if judged else Submission.State.FAILED
+    submission.error = "" if judged else reason
+    submission.finished_at = now
+    submission.save()
+    if judged:
+        release = submission.release
+        release.sealed_at = release.sealed_at or now
+        release.save(update_fields=["sealed_at"])
+
+
+@transaction.atomic
+def jobs_requeue_expired() -> list[int]:
+    """Take back every job whose lease ran out; return their ids.
+
+    A job goes out again under a new nonce, so the worker that lost it is turned away if it comes
+    back. After `JOB_ATTEMPTS` attempts it fails, because it may be what kills the workers.
+    """
+    expired = (
+        Job.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("submission__release")
+        .filter(state=Job.State.LEASED, lease_expires_at__lt=timezone.now())
+    )
+    requeued = []
+    for job in expired:
+        if job.attempts >= settings.JOB_ATTEMPTS:
+            reason = (
+                f"no verdict after {job.attempts} attempts: each time the worker stopped "
+                "reporting; see its log, then submit a new version"
+            )
+            job_close(job=job, state=Job.State.FAILED, reason=reason)
+            continue
+        event_append(
+            job=job,
+            kind=JobEvent.Kind.REQUEUED,
+            message=f"the worker stopped reporting for {settings.JOB_LEASE_S} s",
+        )
+        job.state = Job.State.QUEUED
+        job.nonce = new_nonce()
+        job.lease_expires_at = None
+        job.dispatched_at = None
+        job.save()
+        Submission.objects.filter(pk=job.submission_id).update(state=Submission.State.QUEUED)
+        requeued.append(job.pk)
+    return requeued
+
+
+def jobs_dispatch_waiting() -> list[int]:
+    """Send every queued job that the broker never took, or lost; return the ids it took now."""
+    busy = Job.objects.filter(state=Job.State.LEASED).exists()
+    lost = timezone.now() - dt.timedelta(seconds=LOST_BUSY_S if busy else LOST_IDLE_S)
+    waiting = Job.objects.filter(
+        Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=lost), state=Job.State.QUEUED
+    )
+    sent = []
+    for job_id in waiting.order_by("pk").values_list("pk", flat=True):
+        if not job_dispatch(job_id=job_id):
+            break  # The broker is down: the next sweep tries again.
+        sent.append(job_id)
+    return sent
+
+
+def job_held(*, job_id: int, nonce: str, key_id: str) -> Job:
+    """Return a job, locked, that this runner holds under this nonce.
+
+    Raises:
+        Missing: there is no such job.
+        Conflict: it is held by another runner or attempt, or by nobody.
+    """
+    job = _locked(job_id)
+    _hold_to_nonce(job, nonce)
+    if job.state != Job.State.LEASED or not hmac.compare_digest(job.runner_key_id, key_id):
+        raise Conflict(f"job {job_id} is not under a lease of runner {key_id}; stop working on it")
+    return job
+
+
+def _locked(job_id: int) -> Job:
+    job = (
+        Job.objects.select_for_update(of=("self",))
+        .select_related("submission__release__plugin", "submission__submitter")
+        .filter(pk=job_id)
+        .first()
+    )
+    if job is None:
+        raise Missing(f"no job {job_id}")
+    return job
+
+
+def _hold_to_nonce(job: Job, nonce: str) -> None:
+    if not hmac.compare_digest(job.nonce.encode(), nonce.encode()):
+        raise Conflict(
+            f"the nonce is not the present one of job {job.pk}; the job went to another worker, "
+            "so stop working on it"
+        )
+
+
+def _refuse_gaps(job: Job) -> None:
+    records = job.submission.release.operators
+    if not records.exists():
+        raise Refused(
+            "nothing was discovered in the release, so nothing was judged; complete it as failed "
+            "with the reason"
+        )
+    judged = job.submission.runs.values("operator")
+    if missing := list(records.exclude(pk__in=judged).values_list("name", flat=True)):
+        raise Refused(f"no verdict yet for {', '.join(sorted(missing))}; post their runs first")
+
+
+def lease() -> dt.datetime:
+    """Return when a lease that begins now runs out."""
+    return timezone.now() + dt.timedelta(seconds=settings.JOB_LEASE_S)

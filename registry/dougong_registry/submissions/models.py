@@ -1,0 +1,146 @@
+"""Submissions, jobs and events, with the rules the database holds."""
+
+# ruff: noqa: D106 - `Meta` and the choices are words of Django, explained by its manual
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from dougong_registry.people.models import SHA256, Identity
+from dougong_registry.plugins.models import Release
+
+
+class Submission(models.Model):
+    """A wheel on its way to a board."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        JUDGING = "judging"
+        JUDGED = "judged"
+        FAILED = "failed"
+
+    release = models.OneToOneField(Release, on_delete=models.PROTECT, related_name="submission")
+    submitter = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="submissions")
+    sha256 = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    profile = models.CharField(max_length=32, default="standard")
+    """How thoroughly the judge measures; the runner knows the profiles."""
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(sha256__regex=SHA256), name="submission_sha256_hex"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["queued", "judging", "judged", "failed"]),
+                name="submission_state_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["queued", "judging"], finished_at__isnull=True)
+                | models.Q(state__in=["judged", "failed"], finished_at__isnull=False),
+                name="submission_finished_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="failed") | ~models.Q(error=""),
+                name="submission_failed_has_reason",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "created_at"], name="submission_queue"),
+            models.Index(models.F("created_at").desc(), name="submission_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"submission {self.pk} ({self.state})"
+
+
+class Job(models.Model):
+    """One order to judge a submission. Whoever holds the nonce and the lease may report on it."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        LEASED = "leased"
+        DONE = "done"
+        FAILED = "failed"
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="jobs")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    nonce = models.CharField(max_length=64, unique=True)
+    """New at each attempt, so that a lost worker that comes back is turned away."""
+    attempts = models.PositiveSmallIntegerField(default=0)
+    runner_key_id = models.CharField(max_length=64, blank=True)
+    """Who holds, or last held, the lease."""
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    """When the broker last took the message; empty while it has not."""
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["queued", "leased", "done", "failed"]),
+                name="job_state_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="leased", lease_expires_at__isnull=False)
+                | (~models.Q(state="leased") & models.Q(lease_expires_at__isnull=True)),
+                name="job_lease_only_while_leased",
+            ),
+            models.UniqueConstraint(
+                fields=["submission"],
+                condition=models.Q(state__in=["queued", "leased"]),
+                name="job_one_open_per_submission",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "lease_expires_at"], name="job_expiring"),
+            models.Index(fields=["state", "dispatched_at"], name="job_undispatched"),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk} ({self.state}, attempt {self.attempts})"
+
+
+class JobEvent(models.Model):
+    """One thing a worker said, in order. `seq` counts through all attempts of a submission."""
+
+    class Kind(models.TextChoices):
+        QUEUED = "queued"
+        CLAIMED = "claimed"
+        DISCOVERED = "discovered"
+        GATE_STARTED = "gate_started"
+        GATE_FINISHED = "gate_finished"
+        PROGRESS = "progress"
+        OPERATOR_FINISHED = "operator_finished"
+        ERROR = "error"
+        REQUEUED = "requeued"
+        COMPLETED = "completed"
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="events")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    operator = models.CharField(max_length=105, blank=True)
+    gate = models.CharField(max_length=64, blank=True)
+    outcome = models.CharField(max_length=16, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    message = models.TextField(blank=True)
+    duration_s = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["submission", "seq"], name="job_event_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"

@@ -1,0 +1,25 @@
+"""Server-side SVG charts: data in, safe markup out, colours left to the style sheet.
+
+Every chart is drawn twice, for wide and for narrow screens; the style sheet shows one of them.
+"""
+
+from __future__ import annotations
+
+from dougong_registry.web.charts.accuracy import AccuracyMark, accuracy_chart
+from dougong_registry.web.charts.forest import Interval, forest_chart
+from dougong_registry.web.charts.pareto import ParetoPoint, pareto_chart
+from dougong_registry.web.charts.strip import Lane, strip_chart
+from dougong_registry.web.charts.timeline import Span, timeline_chart
+
+__all__ = [
+    "AccuracyMark",
+    "Interval",
+    "Lane",
+    "ParetoPoint",
+    "Span",
+    "accuracy_chart",
+    "forest_chart",
+    "pareto_chart",
+    "strip_chart",
+    "timeline_chart",
+]

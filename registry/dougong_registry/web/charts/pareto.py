@@ -1,0 +1,159 @@
+"""Pareto scatter for approximate contracts: error against speed-up, the frontier drawn through."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from django.utils.safestring import SafeString
+
+from dougong_registry.web import formats
+from dougong_registry.web.charts import svg
+from dougong_registry.web.charts.scale import (
+    Scale,
+    decade_ticks,
+    log_scale,
+    ratio_scale,
+    ratio_ticks,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ParetoPoint:
+    """One operator: how wrong and how fast."""
+
+    label: str
+    error: float
+    """Relative L2 error; 0 is drawn at the left edge."""
+    speedup: float
+    on_frontier: bool
+    """No other point is both faster and more exact."""
+    note: str = ""
+    href: str = ""
+
+
+_Box = tuple[float, float, float, float]
+
+
+def pareto_chart(
+    points: Sequence[ParetoPoint], *, title: str, baseline: str = "baseline"
+) -> SafeString:
+    """Draw error (log, to the right is worse) against speed-up (log, up is better).
+
+    Args:
+        points: At least one; speed-ups positive, errors not negative.
+        title: Names the chart to a screen reader.
+        baseline: What the 1.0× line stands for.
+    """
+    best = sorted((point for point in points if point.on_frontier), key=lambda point: point.error)
+    names = ", ".join(point.label for point in best)
+    description = (
+        f"Relative error against speed-up over {baseline} for {len(points)} operators. "
+        f"On the frontier: {names}."
+    )
+    sizes = (("wide", 880.0, 400.0), ("narrow", 360.0, 360.0))
+    return svg.join(
+        [
+            _draw(points, best, layout, (width, height), title, description)
+            for layout, width, height in sizes
+        ]
+    )
+
+
+def _draw(
+    points: Sequence[ParetoPoint],
+    best: Sequence[ParetoPoint],
+    layout: str,
+    size: tuple[float, float],
+    title: str,
+    description: str,
+) -> SafeString:
+    width, height = size
+    left, right, top, bottom = 52.0, width - 16, 34.0, height - 52
+    across = log_scale([point.error for point in points], left + 12, right - 12)
+    up = ratio_scale([point.speedup for point in points], bottom, top)
+    body = _axes(across, up, (left, right, top, bottom))
+    body.append(_line(best, across, up, right))
+    places = [(across(max(point.error, across.low)), up(point.speedup)) for point in points]
+    taken: list[_Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
+    order = sorted(range(len(points)), key=lambda index: not points[index].on_frontier)
+    for index in order:
+        body.append(_mark(points[index], places[index], taken, (left, right, top, bottom)))
+    return svg.frame(layout, width, height, title=title, description=description, body=body)
+
+
+def _axes(across: Scale, up: Scale, area: _Box) -> list[SafeString]:
+    left, right, top, bottom = area
+    body = []
+    for tick in decade_ticks(across, 56):
+        x = across(tick)
+        body.append(svg.line(x, top, x, bottom, "grid"))
+        body.append(svg.text(x, bottom + 18, formats.power(tick), "tick", "middle"))
+    for tick in ratio_ticks(up, 34):
+        y = up(tick)
+        body.append(svg.line(left, y, right, y, "one" if tick == 1 else "grid"))
+        body.append(svg.text(left - 8, y + 4, f"{tick:g}×", "tick", "end"))
+    body.append(svg.text(right, bottom + 40, "relative error → worse", "tick strong", "end"))
+    body.append(svg.text(4, top - 16, "speed-up ↑ better", "tick strong"))
+    return body
+
+
+def _line(best: Sequence[ParetoPoint], across: Scale, up: Scale, right: float) -> SafeString:
+    """Draw the frontier as a staircase: a point stays the best buy until a faster one appears."""
+    path = ""
+    for point in best:
+        x, y = across(max(point.error, across.low)), up(point.speedup)
+        path += f"H{x:.1f}V{y:.1f}" if path else f"M{x:.1f} {y:.1f}"
+    return svg.node("path", d=f"{path}H{right:.1f}", class_="frontier")
+
+
+def _mark(
+    point: ParetoPoint, place: tuple[float, float], taken: list[_Box], area: _Box
+) -> SafeString:
+    x, y = place
+    tip = (
+        f"{point.label}: {formats.ratio(point.speedup)}, "
+        f"relative error {formats.scientific(point.error)}"
+    )
+    if point.note:
+        tip = f"{tip}. {point.note}"
+    marks = [
+        svg.node("circle", cx=x, cy=y, r=12, class_="target"),
+        svg.node("circle", cx=x, cy=y, r=6.5 if point.on_frontier else 4.5, class_="dot"),
+    ]
+    if spot := _free_spot(point.label, place, taken, area):
+        label_x, label_y, anchor = spot
+        marks.append(svg.text(label_x, label_y, point.label, "", anchor))
+    kind = "on-frontier" if point.on_frontier else "dominated"
+    return svg.node("g", svg.link(point.href, svg.hit(tip, *marks)), class_=f"point {kind}")
+
+
+def _free_spot(
+    label: str, place: tuple[float, float], taken: list[_Box], area: _Box
+) -> tuple[float, float, str] | None:
+    """Return where a label fits without touching another, and claim it; None where nowhere does."""
+    x, y = place
+    wide = svg.width_of(label, 13)
+    left, right, top, bottom = area
+    for label_x, label_y, anchor in (
+        (x - 8, y - 10, "end"),
+        (x - 12, y + 4, "end"),
+        (x + 8, y + 18, "start"),
+        (x + 12, y + 4, "start"),
+        (x, y - 12, "middle"),
+        (x, y + 22, "middle"),
+        (x + 8, y - 10, "start"),
+        (x - 8, y + 18, "end"),
+    ):
+        start = label_x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
+        box = (start, label_y - 12, start + wide, label_y + 4)
+        inside = box[0] >= left and box[2] <= right and box[1] >= top - 14 and box[3] <= bottom
+        own = (x - 7, y - 7, x + 7, y + 7)
+        if inside and not any(_overlap(box, other) for other in taken if other != own):
+            taken.append(box)
+            return label_x, label_y, anchor
+    return None
+
+
+def _overlap(one: _Box, other: _Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

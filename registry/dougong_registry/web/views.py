@@ -1,0 +1,137 @@
+"""The pages: each calls a selector and draws what it returned."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django_htmx.middleware import HtmxDetails
+
+from dougong_registry.boards import selectors
+from dougong_registry.plugins.models import FAMILIES
+from dougong_registry.problem import Missing
+
+PAGE = 100
+QUEUE = 100
+
+
+class HtmxRequest(HttpRequest):
+    """A request as django-htmx leaves it."""
+
+    htmx: HtmxDetails
+
+
+@contextlib.contextmanager
+def _page_or_404() -> Iterator[None]:
+    try:
+        yield
+    except Missing as missing:
+        raise Http404(str(missing)) from missing
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The front page."""
+    return render(request, "dougong/home.html", {"home": selectors.home()})
+
+
+@require_safe
+def operators(request: HttpRequest) -> HttpResponse:
+    """Operators, searched and filtered; every filter is in the address."""
+    chosen = {key: request.GET.get(key, "") for key in ("q", "family", "contract")}
+    number = _page_number(request)
+    found = selectors.operators_search(**chosen, limit=PAGE + 1, offset=PAGE * (number - 1))
+    context = {
+        **chosen,
+        "section": "operators",
+        "families": FAMILIES,
+        "operators": found[:PAGE],
+        "page": number,
+        "more": len(found) > PAGE,
+    }
+    return render(request, "dougong/operators.html", context)
+
+
+@require_safe
+def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
+    """One operator: right, fast, how to use it, who stands behind it."""
+    with _page_or_404():
+        detail = selectors.operator_detail(f"{provider}/{name}")
+        run_id = detail.operator.run_id
+        evidence = selectors.run_detail(run_id) if run_id else None
+    context = {
+        "section": "operators",
+        "detail": detail,
+        "operator": detail.operator,
+        "metadata": detail.metadata,
+        "current": [run for run in detail.runs if run.current],
+        "evidence": evidence,
+        "has_board": any(run.current and run.official for run in detail.runs),
+        "kind": detail.operator.contract.partition("@")[0],
+    }
+    return render(request, "dougong/operator.html", context)
+
+
+@require_safe
+def boards(request: HttpRequest) -> HttpResponse:
+    """Every board and who leads it."""
+    context = {"section": "boards", "boards": selectors.boards_list()}
+    return render(request, "dougong/boards.html", context)
+
+
+@require_safe
+def board(request: HttpRequest, contract: str) -> HttpResponse:
+    """One board; the machine, dtype and mode are in the address."""
+    with _page_or_404():
+        found = selectors.board(
+            contract,
+            hardware=request.GET.get("hardware"),
+            dtype=request.GET.get("dtype"),
+            mode=request.GET.get("mode"),
+        )
+    return render(request, "dougong/board.html", {"section": "boards", "board": found})
+
+
+@require_safe
+def run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """One verdict, whole."""
+    with _page_or_404():
+        detail = selectors.run_detail(run_id)
+    context = {"section": "boards", "detail": detail, "run": detail.run}
+    return render(request, "dougong/run.html", context)
+
+
+@require_safe
+def submissions(request: HttpRequest) -> HttpResponse:
+    """The queue and what has left it."""
+    context = {"section": "submissions", "rows": selectors.submissions_recent(QUEUE)}
+    return render(request, "dougong/submissions.html", context)
+
+
+@require_safe
+def submission(request: HtmxRequest, submission_id: int) -> HttpResponse:
+    """One submission; htmx asks again for the live part until it is over."""
+    with _page_or_404():
+        detail = selectors.submission_detail(submission_id)
+    context = {
+        "section": "submissions",
+        "detail": detail,
+        "row": detail.submission,
+        "live": detail.submission.finished_at is None,
+    }
+    template = "parts/live.html" if request.htmx else "submission.html"
+    return render(request, f"dougong/{template}", context)
+
+
+@require_safe
+def publish(request: HttpRequest) -> HttpResponse:
+    """How to publish, and what the judge asks."""
+    return render(request, "dougong/publish.html", {"section": "publish"})
+
+
+def _page_number(request: HttpRequest) -> int:
+    number = request.GET.get("page", "1")
+    return max(int(number), 1) if number.isascii() and number.isdigit() and len(number) < 7 else 1

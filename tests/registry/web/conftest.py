@@ -1,0 +1,421 @@
+"""A small hub with judged operators, made row by row, for pages to be drawn from."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import math
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from dougong_ci.report.score import score_cases
+from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Subject, Verdict
+from dougong_registry.people.models import Identity
+from dougong_registry.plugins.models import (
+    Artifact,
+    OperatorName,
+    OperatorRecord,
+    Plugin,
+    Provider,
+    Release,
+)
+from dougong_registry.runs.models import GateResult, Run, Runner, Score
+from dougong_registry.submissions.models import Job, JobEvent, Submission
+
+HARDWARE = "cpu/Xeon-8481C/2c/avx512"
+GATES = ("contract", "accuracy", "gradient", "laws", "determinism", "noise", "speed")
+
+
+def times(
+    random_: random.Random, median_us: float, restarts: int, rounds: int
+) -> list[list[float]]:
+    return [
+        [median_us * math.exp(random_.gauss(0, 0.02)) for _ in range(rounds)]
+        for _ in range(restarts)
+    ]
+
+
+class Hub:
+    """Builds what a page needs; every method returns the row it made."""
+
+    def __init__(self) -> None:
+        self.random = random.Random(7)
+        self.person = Identity.objects.create(external_id="1", login="ada")
+        self.runner = Runner.objects.create(
+            name="cpu-1", public_key="k", key_id="3f9a2c71", official=True
+        )
+        self.now = timezone.now()
+
+    def submission(
+        self,
+        distribution: str,
+        version: str = "0.1.0",
+        *,
+        state: str = "judged",
+        age_s: float = 600,
+        error: str = "",
+    ) -> Submission:
+        plugin, _ = Plugin.objects.get_or_create(
+            canonical=distribution,
+            defaults={"name": distribution, "confusable_key": distribution, "owner": self.person},
+        )
+        digest = hashlib.sha256(f"{distribution}{version}".encode()).hexdigest()
+        artifact = Artifact.objects.create(
+            sha256=digest, size_bytes=48_213, filename=f"{distribution}-{version}-py3-none-any.whl"
+        )
+        release = Release.objects.create(
+            plugin=plugin, version=version, artifact=artifact, license="Apache-2.0"
+        )
+        at = self.now - dt.timedelta(seconds=age_s)
+        over = state in {"judged", "failed"}
+        return Submission.objects.create(
+            release=release,
+            submitter=self.person,
+            sha256=digest,
+            state=state,
+            error=error,
+            created_at=at,
+            finished_at=at + dt.timedelta(seconds=83) if over else None,
+        )
+
+    def operator(
+        self, submission: Submission, name: str, contract: str = "norm.rms@1", **fields: Any
+    ) -> OperatorRecord:
+        provider, _ = Provider.objects.get_or_create(
+            name=name.partition("/")[0],
+            defaults={"confusable_key": name.partition("/")[0], "owner": self.person},
+        )
+        claimed, _ = OperatorName.objects.get_or_create(
+            name=name, defaults={"provider": provider, "plugin": submission.release.plugin}
+        )
+        metadata = {
+            "name": name,
+            "contract": contract,
+            "target": "acme_rms.fused:rms_norm",
+            "devices": ["cpu"],
+            "dtypes": ["float32", "bfloat16"],
+            "modes": ["infer", "train"],
+            "gradients": "first",
+            "compiles": "fullgraph",
+            "claims": ["speedup >= 1.2 over torch on cpu"],
+            **fields,
+        }
+        return OperatorRecord.objects.create(
+            release=submission.release,
+            claimed_name=claimed,
+            name=name,
+            family=contract.partition(".")[0],
+            contract=contract,
+            variant=fields.get("variant", ""),
+            summary=fields.get("summary", "Root-mean-square norm in one pass over the row."),
+            paper=fields.get("paper", "arXiv:1910.07467"),
+            license="Apache-2.0",
+            metadata=metadata,
+        )
+
+    def run(
+        self,
+        submission: Submission,
+        operator: OperatorRecord,
+        *,
+        speedup: float | None = 1.4,
+        outcome: str = "passed",
+        code: str = "ACCEPTED",
+        summary: str = "Met its contract; faster than torch with certainty.",
+        failed_gate: str = "",
+        relative_l2: float = 2e-7,
+        held_reason: str = "",
+        hardware: str = HARDWARE,
+        restarts: int = 5,
+        rounds: int = 12,
+    ) -> Run:
+        verdict = self.verdict(
+            operator, speedup, outcome, code, summary, failed_gate, relative_l2, restarts, rounds
+        )
+        payload = verdict.to_json()
+        row = Run.objects.create(
+            verdict_id=verdict.id,
+            submission=submission,
+            operator=operator,
+            runner=self.runner,
+            contract=operator.contract,
+            suite=verdict.suite,
+            device="cpu",
+            hardware_class=hardware,
+            outcome=outcome,
+            code=code,
+            summary=summary,
+            official=True,
+            held_reason=held_reason,
+            payload=payload,
+            payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
+            signature="kT5p0c1bTq0m9V1m3sJt7w==",
+            key_id=self.runner.key_id,
+            started_at=self.now - dt.timedelta(seconds=400),
+            finished_at=self.now - dt.timedelta(seconds=340),
+        )
+        for score in score_cases(verdict.speed, seed=1):
+            Score.objects.create(
+                run=row, relative_l2=relative_l2, error_share=0.42, **dataclasses.asdict(score)
+            )
+        for position, gate in enumerate(verdict.gates):
+            GateResult.objects.create(
+                run=row,
+                position=position,
+                name=gate.name,
+                outcome=gate.outcome,
+                required=gate.required,
+                summary=gate.summary,
+                duration_s=gate.duration_s,
+            )
+        return row
+
+    def verdict(
+        self,
+        operator: OperatorRecord,
+        speedup: float | None,
+        outcome: str,
+        code: str,
+        summary: str,
+        failed_gate: str,
+        relative_l2: float,
+        restarts: int,
+        rounds: int,
+    ) -> Verdict:
+        identity = hashlib.sha256(f"{operator.pk}{operator.name}".encode()).hexdigest()[:32]
+        return Verdict(
+            id=identity,
+            subject=Subject(
+                operator=operator.metadata,
+                distribution=operator.release.plugin.name,
+                version=operator.release.version,
+                sha256=operator.release.artifact.sha256,
+            ),
+            contract=operator.contract,
+            contract_digest=hashlib.sha256(operator.contract.encode()).hexdigest(),
+            suite=f"{operator.contract}/2026.1",
+            device="cpu",
+            hardware_class=HARDWARE,
+            outcome=Outcome(outcome),
+            code=code,
+            summary=summary,
+            gates=list(self.gates(failed_gate, summary)),
+            accuracy=self.accuracy(relative_l2, failed=failed_gate == "accuracy"),
+            speed=self.speed(speedup, restarts, rounds) if speedup else [],
+            scores=[],
+            fingerprint={
+                "cpu": "Intel Xeon Platinum 8481C",
+                "cores": 2,
+                "memory_gib": 15.6,
+                "os": "Linux 6.1.0",
+                "python": "3.11.7",
+                "torch": "2.9.1",
+                "threads": 1,
+                "flags": {"deterministic": False, "avx512": True},
+            },
+            judge={
+                "version": "0.1.0",
+                "profile": "standard",
+                "seed": 8273645,
+                "sandbox": "bubblewrap",
+                "command": f"dougong judge {operator.name} --seed 8273645 --profile standard",
+            },
+            started_at="2026-11-24T00:00:00+00:00",
+            finished_at="2026-11-24T00:01:00+00:00",
+            claims=[{"claim": "speedup >= 1.2 over torch on cpu", "status": "proved"}],
+        )
+
+    def gates(self, failed_gate: str, summary: str) -> Iterator[Gate]:
+        found = {
+            "contract": "loads in 0.3 s and takes the arguments of its contract",
+            "accuracy": "128 of 128 checks within bound; nearest 42% of it",
+            "gradient": "96 of 96 gradients within bound",
+            "laws": "scale invariance, row independence, sign symmetry hold",
+            "determinism": "bit-equal over 5 calls",
+            "noise": "A/A copy within 0.8% of the baseline",
+            "speed": "faster on 6 of 6 cases",
+        }
+        reached = False
+        for name in GATES:
+            outcome = Outcome.SKIPPED if reached else Outcome.PASSED
+            said = f"skipped: {failed_gate} failed" if reached else found[name]
+            if name == failed_gate:
+                outcome, said, reached = Outcome.FAILED, summary, True
+            yield Gate(
+                name=name,
+                outcome=outcome,
+                summary=said,
+                duration_s=0.0 if outcome is Outcome.SKIPPED else 0.4 + self.random.random() * 9,
+            )
+
+    def accuracy(self, relative_l2: float, *, failed: bool) -> list[AccuracyRow]:
+        rows = []
+        for workload, rows_, columns in (
+            ("llama-7b-prefill", 128, 4096),
+            ("odd-sizes", 7, 1023),
+            ("one-row", 1, 768),
+            ("tiny-values", 64, 512),
+            ("large-values", 64, 512),
+            ("transposed", 96, 640),
+        ):
+            for dtype in ("float32", "bfloat16"):
+                for direction in ("forward", "backward:x", "backward:weight"):
+                    bound = 1e-6 if dtype == "float32" else 8e-3
+                    share = 0.08 + self.random.random() * 0.5
+                    bad = failed and workload == "large-values" and direction == "forward"
+                    share = 40.0 if bad else share
+                    rows.append(
+                        AccuracyRow(
+                            workload=workload,
+                            params={"T": rows_, "D": columns, "eps": 1e-6},
+                            dtype=dtype,
+                            direction=direction,
+                            max_error=share * bound,
+                            rms_error=share * bound / 5,
+                            native_max_error=bound * 0.4,
+                            native_rms_error=bound * 0.1,
+                            bound=bound,
+                            relative_l2=relative_l2,
+                            passed=share <= 1,
+                            hidden=workload == "odd-sizes",
+                            reason="" if share <= 1 else "max error 40 times its bound",
+                        )
+                    )
+        return rows
+
+    def speed(self, speedup: float, restarts: int, rounds: int) -> list[SpeedCase]:
+        cases = []
+        for workload, rows_, columns, base_us in (
+            ("llama-7b-decode", 1, 4096, 14.0),
+            ("llama-7b-prefill", 128, 4096, 612.0),
+            ("bert-base", 512, 768, 540.0),
+        ):
+            for dtype in ("float32", "bfloat16"):
+                gain = speedup * math.exp(self.random.gauss(0, 0.08))
+                cases.append(
+                    SpeedCase(
+                        workload=workload,
+                        params={"T": rows_, "D": columns},
+                        dtype=dtype,
+                        mode="infer",
+                        weight=1.0,
+                        baseline="torch",
+                        baseline_us=times(self.random, base_us, restarts, rounds),
+                        candidate_us=times(self.random, base_us / gain, restarts, rounds),
+                        control_us=times(self.random, base_us * 1.004, restarts, rounds),
+                        floor_us=base_us / 8,
+                    )
+                )
+        return cases
+
+    def events(
+        self, submission: Submission, said: Sequence[tuple[str, str, str, str, str]]
+    ) -> None:
+        """Append (kind, operator, gate, outcome, message) as a worker would."""
+        over = submission.finished_at is not None
+        job, _ = Job.objects.get_or_create(
+            submission=submission,
+            defaults={
+                "nonce": f"nonce-{submission.pk}",
+                "state": "done" if over else "leased",
+                "attempts": 1,
+                "lease_expires_at": None if over else self.now + dt.timedelta(seconds=60),
+            },
+        )
+        start = JobEvent.objects.filter(submission=submission).count()
+        for index, (kind, operator, gate, outcome, message) in enumerate(said):
+            JobEvent.objects.create(
+                submission=submission,
+                job=job,
+                attempt=1,
+                seq=start + index + 1,
+                at=submission.created_at + dt.timedelta(seconds=2 * (start + index)),
+                kind=kind,
+                operator=operator,
+                gate=gate,
+                outcome=outcome,
+                message=message,
+            )
+
+
+def furnish(hub: Hub) -> None:
+    """Fill the hub as after its first days: boards of two kinds, a queue, a refusal."""
+    first = hub.submission("dougong-plugins", "0.1.0", age_s=7200)
+    for name, speedup in (("torch-rms", 1.0), ("rms-fused", 1.83), ("rms-foreach", 0.72)):
+        operator = hub.operator(first, f"dougong/{name}")
+        hub.run(first, operator, speedup=speedup)
+    for name, speedup, error in (
+        ("sparse-topk", 2.3, 0.03),
+        ("linear", 6.1, 0.42),
+        ("sliding-window", 3.2, 0.21),
+        ("low-rank", 1.7, 0.05),
+    ):
+        operator = hub.operator(
+            first,
+            f"dougong/{name}",
+            "attention.approx@1",
+            summary="Attention that reads part of the keys.",
+            paper="arXiv:2006.16236",
+        )
+        hub.run(first, operator, speedup=speedup, relative_l2=error)
+    acme = hub.submission("acme-rms", "1.2.0", age_s=3000)
+    fused = hub.operator(acme, "acme/fused-rms", upstream="https://example.org/acme")
+    hub.run(acme, fused, speedup=1.78)
+    wrong = hub.operator(acme, "acme/fast-but-wrong")
+    hub.run(
+        acme,
+        wrong,
+        speedup=None,
+        outcome="failed",
+        code="REJECTED_ACCURACY",
+        summary="large-values, float32, forward: max error 4.0e-05 is 40 times its bound 1.0e-06",
+        failed_gate="accuracy",
+    )
+    hub.submission(
+        "broken-plugin", state="failed", age_s=900, error="entry point dougong raises ImportError"
+    )
+    live = hub.submission("zen-norms", "0.3.1", state="judging", age_s=24)
+    hub.operator(live, "zen/rms")
+    hub.operator(live, "zen/layer", "norm.layer@1")
+    hub.events(
+        live,
+        [
+            ("queued", "", "", "", ""),
+            ("claimed", "", "", "", "runner cpu-1"),
+            ("discovered", "", "", "", "2 operators: zen/rms, zen/layer"),
+            ("gate_started", "zen/rms", "contract", "", ""),
+            ("gate_finished", "zen/rms", "contract", "passed", "loads in 0.3 s"),
+            ("gate_started", "zen/rms", "accuracy", "", ""),
+            ("gate_finished", "zen/rms", "accuracy", "passed", "128 of 128 checks within bound"),
+            ("gate_started", "zen/rms", "gradient", "", ""),
+        ],
+    )
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings: Any, tmp_path: Path) -> None:
+    # The hashed manifest and its folder exist only after collectstatic.
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def hub(db: None) -> Hub:
+    """An empty hub with one person and one runner."""
+    return Hub()
+
+
+@pytest.fixture
+def furnished(hub: Hub) -> Hub:
+    """A hub with boards, a queue and a refusal."""
+    furnish(hub)
+    return hub
