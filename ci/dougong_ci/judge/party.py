@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -23,30 +24,32 @@ class Party:
         self._settings = (tier, mounts, profile, cpu)
         self._profile = profile
         self.child: Child | None = None
+        self._preloads = False
         self._start()
 
     def _start(self) -> None:
         tier, mounts, _, cpu = self._settings
         self._judge, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._judge.settimeout(self._profile.start_s)
-        self._ready = self._preloaded = False
+        self._owed = 1  # answers not yet read: the first says that torch is loaded
         try:
             self._box = Box(tier, mounts, channel=theirs.fileno(), cpu=cpu)
         finally:
             theirs.close()
+        if self._preloads:
+            self._ask_preload()
 
     def wait_ready(self) -> None:
-        """Wait until torch is loaded over there.
+        """Wait until torch, and what else was asked for, is loaded over there.
 
         Raises:
             SandboxError: it never came up; the message carries its last words.
         """
-        if self._ready:
-            return
-        if self._answer() != protocol.OK:
-            words = protocol.printable(self._box.log()[-400:], 300)
-            raise SandboxError(f"the sandbox did not start: {words or 'no answer'}")
-        self._ready = True
+        while self._owed:
+            if self._answer() != protocol.OK:
+                words = protocol.printable(self._box.log()[-400:], 300)
+                raise SandboxError(f"the sandbox did not start: {words or 'no answer'}")
+            self._owed -= 1
 
     def spawn(self) -> Child:
         """Fork a fresh process for one operator; the one before is killed with all it started.
@@ -62,10 +65,13 @@ class Party:
             return self._spawn()
 
     def preload_compiler(self) -> None:
-        """Load torch.compile's modules before forking, for operators that need a compiler."""
-        if not self._preloaded:
-            self._tell(protocol.PRELOAD)
-            self._preloaded = True
+        """Load torch.compile's modules before forking, for operators that need a compiler.
+
+        It takes seconds and is waited for on the next use, so that sandboxes load side by side.
+        """
+        if not self._preloads:
+            self._preloads = True
+            self._ask_preload()
 
     def freeze(self) -> None:
         """Stop every process of the operator, so that it cannot disturb the others' turn."""
@@ -100,6 +106,12 @@ class Party:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ask_preload(self) -> None:
+        # Where the sandbox is gone already, reading the answer owed tells so, with its last words.
+        with contextlib.suppress(OSError):
+            self._judge.send(protocol.PRELOAD)
+        self._owed += 1
 
     def _spawn(self) -> Child:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import os
@@ -91,30 +92,31 @@ class Session:
             plugin = Mounts(plugin=self._source.folder, extra=self._source.extra, cache=cache)
             with self._party(plugin, pinned=False) as party:
                 dockets = self._dockets(party)
-                compiling = [d for d in dockets if _compiles(d)]
-                # Nothing is timed here, and compilers take longer than all the rest together.
+                # Nothing is timed here; compilers take longest, so what they do comes first.
+                queue = collections.deque(sorted(dockets, key=_longest_first))
                 with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as two:
-                    beside = two.submit(self._compiling_lane, compiling, plugin)
-                    self._lane([d for d in dockets if not _compiles(d)], party)
+                    beside = two.submit(self._second_lane, queue, plugin)
+                    self._lane(queue, party)
                     beside.result()
-            standing = [d for d in dockets if d.standing]
-            self._measure(standing, plugin, compiles=bool(compiling))
+            self._measure([d for d in dockets if d.standing], plugin)
         return self._verdicts
 
-    def _compiling_lane(self, dockets: list[Docket], plugin: Mounts) -> None:
-        if not dockets:
-            return
-        with self._party(plugin, pinned=False) as party:
-            party.preload_compiler()
-            self._lane(dockets, party)
+    def _second_lane(self, queue: collections.deque[Docket], plugin: Mounts) -> None:
+        if len(queue) > 1:
+            with self._party(plugin, pinned=False) as party:
+                self._lane(queue, party)
 
-    def _lane(self, dockets: list[Docket], party: Party) -> None:
-        """Run the correctness gates of one operator after the other."""
-        for docket in dockets:
-            if not docket.unavailable:
-                Correctness(docket, party, self._profile).run()
-            if not docket.standing:
-                self._finish(docket)
+    def _lane(self, queue: collections.deque[Docket], party: Party) -> None:
+        """Run the correctness gates of one operator after the other, until none is left."""
+        if any(map(_loads_compiler, queue)):
+            party.preload_compiler()
+        with contextlib.suppress(IndexError):
+            while True:
+                docket = queue.popleft()
+                if not docket.unavailable:
+                    Correctness(docket, party, self._profile).run()
+                if not docket.standing:
+                    self._finish(docket)
 
     def _dockets(self, party: Party) -> list[Docket]:
         found = discover(self._source, party, self._request)
@@ -134,7 +136,7 @@ class Session:
             )
         return dockets
 
-    def _measure(self, dockets: list[Docket], plugin: Mounts, *, compiles: bool) -> None:
+    def _measure(self, dockets: list[Docket], plugin: Mounts) -> None:
         """Restart by restart, measure those that stand; then rule on each."""
         profile = self._profile
         standing = dockets
@@ -145,6 +147,7 @@ class Session:
                 break
             many = f"{len(standing)} operator{'s' * (len(standing) != 1)}"
             self._emit({"kind": "progress", "message": f"speed, restart {restart + 1}: {many}"})
+            compiles = any(_loads_compiler(docket) for docket in standing)
             with self._bench(plugin, compiles=compiles) as bench:
                 for docket in standing:
                     self._race(docket, bench, restart)
@@ -188,10 +191,12 @@ class Session:
         with contextlib.ExitStack() as stack:
             # All three start at once and are waited for on first use.
             parties = [stack.enter_context(self._party(m)) for m in (Mounts(), Mounts(), plugin)]
+            if compiles:
+                # All three alike: what is loaded must not tell candidate from baseline.
+                for party in parties:
+                    party.preload_compiler()
             for party in parties:
                 party.wait_ready()
-            if compiles:
-                parties[2].preload_compiler()
             yield Bench(*parties)
 
     def _party(self, mounts: Mounts, *, pinned: bool = True) -> Party:
@@ -219,6 +224,16 @@ class Session:
 
 def _compiles(docket: Docket) -> bool:
     return "c++-compiler" in docket.operator.needs
+
+
+def _loads_compiler(docket: Docket) -> bool:
+    """Say whether a call imports torch.compile's modules, for seconds, as torch.optim does."""
+    return _compiles(docket) or docket.answers.contract.id.startswith("optimizer.")
+
+
+def _longest_first(docket: Docket) -> int:
+    """Rank backends, which compile whole models, before kernels compiled, before the rest."""
+    return -2 * docket.answers.contract.id.startswith("backend.") - _compiles(docket)
 
 
 def _noisy(docket: Docket, seed: int) -> bool:

@@ -50,6 +50,9 @@ _ENVIRONMENT = {
     "TRITON_CACHE_DIR": f"{_CACHE}/triton",
     # Compile in the process itself: worker pools would outlive the fork and fight for two cores.
     "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    # Believe the processor's flags: the probe compiles and runs a program in each fresh process,
+    # which costs 5 s of every restart.
+    "TORCHINDUCTOR_VEC_ISA_OK": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 _LIMITS = {
