@@ -177,18 +177,21 @@ def _arguments(tier: Tier, mounts: Mounts) -> list[str]:
         for capability in ("SETUID", "SETGID", "SETPCAP"):
             arguments += ["--cap-add", f"CAP_{capability}"]
         arguments[:0] = ["--cap-drop", "ALL"]
-    return [*arguments, "--hostname", "judge", "--chdir", "/tmp", "--clearenv", *_setenv()]  # noqa: S108
+    settings = _settings(mounts).items()
+    setenv = [part for name, value in settings for part in ("--setenv", name, value)]
+    return [*arguments, "--hostname", "judge", "--chdir", "/tmp", "--clearenv", *setenv]  # noqa: S108
 
 
-def _setenv() -> list[str]:
-    return [part for name, value in _ENVIRONMENT.items() for part in ("--setenv", name, value)]
+def _settings(mounts: Mounts) -> dict[str, str]:
+    """Return the variables inside; what compilers precompile for all processes lies in TMPDIR."""
+    return _ENVIRONMENT | ({"TMPDIR": _CACHE} if mounts.cache else {})
 
 
 def _environment(tier: Tier, mounts: Mounts) -> dict[str, str]:
     if tier.bwrap is not None:
         return {"PATH": _ENVIRONMENT["PATH"]}
     cache = str(mounts.cache) if mounts.cache else tempfile.gettempdir()
-    return {name: value.replace(_CACHE, cache) for name, value in _ENVIRONMENT.items()}
+    return {name: value.replace(_CACHE, cache) for name, value in _settings(mounts).items()}
 
 
 def _limits(tier: Tier) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dougong.contracts import _loaded as contract  # see TEMPORARY
+from dougong.contracts import contract
 from dougong.contracts.accuracy import Comparison, compare
 from dougong.contracts.definition import Case, Contract
 from dougong.contracts.evaluate import (

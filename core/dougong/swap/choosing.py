@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from dougong import evidence
 from dougong.catalogue import Catalogue, Entry
-from dougong.contracts import _loaded as contract  # see TEMPORARY
+from dougong.contracts import contract
 from dougong.errors import CatalogueError, PlanError
 from dougong.swap.adapters import attention
 from dougong.swap.selectors import Selector

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dougong.contracts import _loaded as contract  # see TEMPORARY
+from dougong.contracts import contract
 from dougong.swap.adapters.fit import Fit, Probe, normal, rejected
 from dougong.swap.adapters.torch_nn import own_forward, plain_forward, pointwise_cases
 
