@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dougong.contracts import evaluate
+from dougong.contracts.accuracy import Comparison, compare
 from dougong.contracts.definition import Case, Contract, Workload
 
 _KEPT_BYTES = 1 << 30
@@ -33,6 +34,20 @@ class Answer:
     flowing: tuple[Tensor, ...] = ()
 
 
+def compared(contract: Contract, answer: Answer, i: int, output: Tensor) -> Comparison:
+    """Hold output `i` of a call to its golden by the contract's accuracy rule."""
+    tolerance = contract.tolerance
+    return compare(
+        output,
+        [native[i] for native in answer.natives],
+        answer.golden[i],
+        tolerance=tolerance,
+        scale=tolerance.cap_scale(answer.workload) if tolerance.cap_scale else 1.0,
+        dtype=answer.natives[0][i].dtype,
+        gradient=bool(answer.names),
+    )
+
+
 class Answers:
     """Answers by (workload, dtype, direction, take), kept up to a bound."""
 
@@ -41,6 +56,7 @@ class Answers:
         self._seed = seed
         self._kept: dict[tuple[str, str, str, int], Answer] = {}
         self._bytes = 0
+        self._shared: dict[tuple[str, str, str], Case] = {}
 
     def seed(self, *scope: str) -> int:
         """Derive a seed for one purpose; without the secret it cannot be guessed."""
@@ -61,6 +77,20 @@ class Answers:
         if take == 0 or not case.setup:
             return case
         return dataclasses.replace(case, setup=self.case(workload, dtype).setup)
+
+    def shared(self, workload: Workload, dtype: torch.dtype, take: str) -> Case:
+        """Return the case of a take, kept for the contract's other operators until `forget`.
+
+        Drawing one takes longer than timing it.
+        """
+        key = (workload.name, str(dtype), take)
+        if key not in self._shared:
+            self._shared[key] = self.case(workload, dtype, take)
+        return self._shared[key]
+
+    def forget(self) -> None:
+        """Drop the shared cases."""
+        self._shared.clear()
 
     def forward(self, workload: Workload, dtype: torch.dtype, take: int = 0) -> Answer:
         """Return a call and its outputs."""

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from dougong.contracts.accuracy import Comparison, compare
+from dougong.contracts.accuracy import Comparison
 from dougong.contracts.definition import Contract, Workload
 from dougong.operator import Operator
-from dougong_ci.judge.answers import Answer
+from dougong_ci.judge.answers import Answer, compared
 from dougong_ci.judge.child import Child, Fell
 from dougong_ci.judge.docket import Broken, Docket, Over
 from dougong_ci.judge.memory import image, numbered
@@ -194,7 +194,7 @@ class Correctness:
             return [row]
         rows = []
         for i, output in enumerate(outputs):
-            found = self._compare(answer, i, output)
+            found = compared(self._contract, answer, i, output)
             if (limit := self._contract.tolerance.max_relative_l2) is not None:
                 # ||e|| <= limit ||golden|| bounds the largest error too; rows are read that way.
                 bound = limit * float(answer.golden[i].double().norm())
@@ -202,18 +202,6 @@ class Correctness:
             rows.append(_row(answer, answer.names[i] if answer.names else "", found, hidden))
         self._docket.accuracy += rows
         return rows
-
-    def _compare(self, answer: Answer, i: int, output: Tensor) -> Comparison:
-        tolerance = self._contract.tolerance
-        return compare(
-            output,
-            [native[i] for native in answer.natives],
-            answer.golden[i],
-            tolerance=tolerance,
-            scale=tolerance.cap_scale(answer.workload) if tolerance.cap_scale else 1.0,
-            dtype=answer.natives[0][i].dtype,
-            gradient=bool(answer.names),
-        )
 
     def _conclude(self, gate: Gate, rows: list[AccuracyRow]) -> None:
         failed = [row for row in rows if not row.passed]

@@ -88,7 +88,8 @@ class Buffers:
         """Say what was written that may not be: an input, or outside an output."""
         if any(not torch.equal(self.outputs[s], self._poison[s]) for s in self.out_plan.canaries()):
             return "wrote outside its outputs"
-        if torch.equal(self.inputs, packed):
+        # Eight bytes at a time: by single bytes it takes seven times as long.
+        if torch.equal(self.inputs.view(torch.int64), packed.view(torch.int64)):
             return None
         for name, slot in self.in_plan.slots.items():
             where = slice(slot.at, slot.at + slot.size)

@@ -23,10 +23,10 @@ class Profile:
     """Interleaved rounds of one workload in one restart."""
     block_us: float = 2000.0
     """Least length of one timed block, set from the baseline."""
-    workload_s: float = 0.08
+    workload_s: float = 0.2
     """Time of one workload in one restart, from which the rounds are cut back."""
-    warmup_calls: int = 2
-    warmup_s: float = 0.02
+    warmup_rounds: int = 4
+    """Run before the first that counts, in the same random order."""
     train_speed: bool = False
     start_s: float = 60.0
     prepare_s: float = 90.0
@@ -40,7 +40,7 @@ PROFILES = {
     "quick": Profile(
         name="quick", restarts=2, more_restarts=0, rounds=5, workload_s=0.1, board=False
     ),
-    "standard": Profile(name="standard", restarts=5, more_restarts=4, rounds=9),
+    "standard": Profile(name="standard", restarts=5, more_restarts=4, rounds=16),
     "full": Profile(
         name="full", restarts=8, more_restarts=12, rounds=30, workload_s=1.5, train_speed=True
     ),

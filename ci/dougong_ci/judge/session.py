@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import itertools
 import os
 import random
 import shutil
@@ -149,8 +150,10 @@ class Session:
             self._emit({"kind": "progress", "message": f"speed, restart {restart + 1}: {many}"})
             compiles = any(_loads_compiler(docket) for docket in standing)
             with self._bench(plugin, compiles=compiles) as bench:
-                for docket in standing:
-                    self._race(docket, bench, restart)
+                for answers, group in itertools.groupby(standing, lambda docket: docket.answers):
+                    for docket in group:
+                        self._race(docket, bench, restart)
+                    answers.forget()
             standing = [d for d in standing if d.standing]
             self._rule([d for d in dockets if d not in standing or self._settled(d, restart)])
         self._rule(dockets)
@@ -171,7 +174,7 @@ class Session:
         """Measure one operator in one restart; a fall ends its trial."""
         contract, operator = docket.answers.contract, docket.operator
         source = random.Random(docket.answers.seed("race", operator.name, str(restart)))  # noqa: S311 - seeded by the secret, repeatable afterwards
-        children = bench.spawn()
+        children = bench.spawn(source)
         correctness = Correctness(docket, bench.candidate, self._profile)
         with contextlib.suppress(Over):
             try:
@@ -189,15 +192,18 @@ class Session:
     @contextlib.contextmanager
     def _bench(self, plugin: Mounts, *, compiles: bool) -> Iterator[Bench]:
         with contextlib.ExitStack() as stack:
-            # All three start at once and are waited for on first use.
-            parties = [stack.enter_context(self._party(m)) for m in (Mounts(), Mounts(), plugin)]
+            mounts = {"baseline": Mounts(), "control": Mounts(), "candidate": plugin}
+            # All three start at once, in any order: which pages of memory a process gets depends
+            # on who asked before, and stays the same over restarts where the order does.
+            order = random.sample(list(mounts), len(mounts))
+            parties = {name: stack.enter_context(self._party(mounts[name])) for name in order}
             if compiles:
                 # All three alike: what is loaded must not tell candidate from baseline.
-                for party in parties:
+                for party in parties.values():
                     party.preload_compiler()
-            for party in parties:
+            for party in parties.values():
                 party.wait_ready()
-            yield Bench(*parties)
+            yield Bench(parties)
 
     def _party(self, mounts: Mounts, *, pinned: bool = True) -> Party:
         return Party(self._tier, mounts, self._profile, host.runner_cpu() if pinned else None)
