@@ -38,7 +38,7 @@ def fast_profile():
         rounds=3,
         workload_s=0.05,
         block_us=100.0,
-        warmup_s=0.01,
+        warmup_rounds=1,
         prepare_s=8.0,
         call_s=4.0,
     )

@@ -40,7 +40,7 @@ PROFILES = {
     "quick": Profile(
         name="quick", restarts=2, more_restarts=0, rounds=5, workload_s=0.1, board=False
     ),
-    "standard": Profile(name="standard", restarts=5, more_restarts=4, rounds=16),
+    "standard": Profile(name="standard", restarts=5, more_restarts=4, rounds=10),
     "full": Profile(
         name="full", restarts=8, more_restarts=12, rounds=30, workload_s=1.5, train_speed=True
     ),

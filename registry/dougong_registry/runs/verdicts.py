@@ -19,6 +19,8 @@ PLAUSIBLE_SHARE = 0.5
 """A time below this share of the physical floor is held for a reviewer."""
 MAX_CASES = 1_000
 MAX_RESTARTS = 100
+MAX_ROUNDS = 100
+"""Of one restart: every one of the baseline's is compared with every one of the candidate's."""
 _SAME = 1e-9
 
 
@@ -77,8 +79,11 @@ def recompute_scores(verdict: Verdict) -> list[Score]:
         Refused: they differ, or the samples cannot be scored.
     """
     cases = verdict.speed
-    if len(cases) > MAX_CASES or any(len(case.candidate_us) > MAX_RESTARTS for case in cases):
-        raise Refused(f"at most {MAX_CASES} speed cases of {MAX_RESTARTS} restarts are read")
+    if len(cases) > MAX_CASES or any(map(_too_long, cases)):
+        raise Refused(
+            f"at most {MAX_CASES} speed cases of {MAX_RESTARTS} restarts of {MAX_ROUNDS} rounds "
+            "are read"
+        )
     seed = verdict.judge.get("seed")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise Refused("judge.seed must be an integer: the interval is computed again from it")
@@ -95,6 +100,11 @@ def recompute_scores(verdict: Verdict) -> list[Score]:
     for key, score in found.items():
         _refuse_difference(said[key], score)
     return scores
+
+
+def _too_long(case: SpeedCase) -> bool:
+    longest = max(map(len, (*case.candidate_us, *case.baseline_us)), default=0)
+    return len(case.candidate_us) > MAX_RESTARTS or longest > MAX_ROUNDS
 
 
 def _refuse_difference(said: Score, found: Score) -> None:

@@ -132,13 +132,13 @@ def bound_share(error: float, bound: float) -> float:
 def paired_ratio(
     above_us: Sequence[Sequence[float]], below_us: Sequence[Sequence[float]]
 ) -> float | None:
-    """Return the median over restarts of the median ratio of paired rounds; None if unmeasured."""
+    """Return the median over restarts of the ratio, as the score takes it; None if unmeasured."""
     if not any(above_us) or not any(below_us):
         return None
     return math.exp(statistics.median(restart_log_ratios(above_us, below_us)))
 
 
 def median_us(samples_us: Sequence[Sequence[float]]) -> float | None:
-    """Return the median over restarts of the median over rounds, as the score takes it."""
+    """Return the median over restarts of the median over rounds."""
     medians = [statistics.median(run) for run in samples_us if run]
     return statistics.median(medians) if medians else None
