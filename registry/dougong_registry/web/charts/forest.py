@@ -87,10 +87,12 @@ def _axis(
     scale: Scale, layout: _Layout, top: float, bottom: float, baseline: str
 ) -> list[SafeString]:
     one = scale(1.0)
-    body = [svg.rect(one, top, layout.right - one, bottom - top, "zone")]
+    bands = _bands(layout, top, bottom)
+    body = [svg.rect(one, high, layout.right - one, low - high, "zone") for high, low in bands]
     for tick in ratio_ticks(scale, 48 if layout.name != "narrow" else 44):
         x = scale(tick)
-        body.append(svg.line(x, top, x, bottom, "one" if tick == 1 else "grid"))
+        kind = "one" if tick == 1 else "grid"
+        body += [svg.line(x, high, x, low, kind) for high, low in bands]
         body.append(svg.text(x, bottom + 18, f"{tick:g}×", "tick", "middle"))
     anchor = "middle"
     half = svg.width_of(baseline, 12) / 2
@@ -100,6 +102,14 @@ def _axis(
         anchor = "end"
     body.append(svg.text(one, top - 12, baseline, "tick strong", anchor))
     return body
+
+
+def _bands(layout: _Layout, top: float, bottom: float) -> list[tuple[float, float]]:
+    """Return where the axis is drawn: in the narrow chart only beneath each row's label."""
+    if layout.name != "narrow":
+        return [(top, bottom)]
+    rows = round((bottom - top) / layout.row)
+    return [(top + layout.row * i + 24, top + layout.row * (i + 1)) for i in range(rows)]
 
 
 def _row(row: Interval, scale: Scale, layout: _Layout, top: float) -> SafeString:
