@@ -120,6 +120,10 @@ def slot_of(choice: Choice) -> Slot:
     )
 
 
+def _above(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
 def _without_shadowed(chosen: Sequence[Choice]) -> list[Choice]:
     """Keep the reference in an activation inside a gated MLP that is itself swapped."""
     gated = {
@@ -133,7 +137,7 @@ def _without_shadowed(chosen: Sequence[Choice]) -> list[Choice]:
             entry=None,
             reason="never called: the gated MLP it is part of is swapped as a whole",
         )
-        if choice.site.path.rpartition(".")[0] in gated and choice.entry
+        if choice.entry and choice.site.path not in gated and _above(choice.site.path) in gated
         else choice
         for choice in chosen
     ]

@@ -40,6 +40,13 @@ def test_apply_runs_the_operator_in_every_selected_module(llama, catalogue, oper
     torch.testing.assert_close(found, expected)
 
 
+def test_a_model_that_is_a_gated_mlp_itself_is_swapped(llama, catalogue):
+    mlp = llama.model.layers[0].mlp
+    planned = dougong.plan(mlp, {"activation.swiglu": "t/swiglu"}, catalogue=catalogue)
+    with planned.apply() as swapped:
+        assert [row.running for row in swapped.report().rows] == ["t/swiglu"]
+
+
 def test_apply_leaves_class_parameters_hooks_and_tree(llama, catalogue, ids):
     seen = []
     llama.model.norm.register_forward_hook(lambda m, a, out: seen.append("after"))
