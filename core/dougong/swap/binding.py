@@ -139,11 +139,6 @@ class Binding:
         self.active: Slot | None = None
         """What the module runs now; None for its own forward."""
 
-    @property
-    def masks_by_flag(self) -> bool:
-        """Whether the model leaves a mask out to mean causal."""
-        return attention.masks_by_flag(self.config)
-
     def slot_for(self, training: bool) -> Slot | None:
         """Return the slot of a mode."""
         trained = self.modes.get("train")

@@ -37,7 +37,7 @@ IMPLEMENTATION = "dougong"
 """Key in transformers' attention and mask interfaces."""
 
 CONTRACTS = ("attention.exact@1", "attention.approx@1")
-_REFUSED = ("softcap", "s_aux", "sinks", "position_bias", "head_mask", "cache")
+_REFUSED = frozenset({"softcap", "s_aux", "sinks", "position_bias", "head_mask", "cache"})
 """Arguments that change the result and that no attention contract has."""
 _ASKED_AT_CALL = ("mask:boolean", "mask:additive", "q_len!=k_len")
 _DROPOUTS = ("attention_dropout", "dropout", "attn_dropout", "dropout_prob", "dropout_p")
@@ -145,11 +145,12 @@ def dougong_attention(
     Raises:
         PlanError: the call asks for something the contract does not have.
     """
-    slot = _slot(module)
+    binding = _binding(module)
+    slot = binding.active
     if dropout:
         raise PlanError(f"{slot.operator} has no dropout, got dropout={dropout}: set it to 0")
-    for name in _REFUSED:
-        if rest.get(name) is not None:
+    for name in rest:
+        if name in _REFUSED and rest[name] is not None:
             raise PlanError(f"{slot.operator} cannot take {name}: revert the swap of this module")
     if rest.get("output_attentions"):
         raise PlanError(f"{slot.operator} returns no attention weights: revert the swap first")
@@ -157,7 +158,7 @@ def dougong_attention(
     if attention_mask is None:
         causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
         queries = query.shape[2]
-        causal = queries > 1 and causal and module.__dict__["_dougong"].masks_by_flag
+        causal = queries > 1 and causal and masks_by_flag(binding.config)
         if causal and key.shape[2] > queries:
             key, value = key[:, :, :queries], value[:, :, :queries]
     elif attention_mask.ndim != 4:
@@ -192,21 +193,23 @@ def asking_first(operator: Callable[..., Any], name: str, features: tuple[str, .
 
 def masks_by_flag(config: Any) -> bool:
     """Whether a model leaves a mask out to mean causal, as it does under every name but eager."""
-    return _original(config) != "eager"
+    # Asked at every call: the public property behind this takes a microsecond of it.
+    name: str = config.__dict__["_attn_implementation_internal"]
+    return name != "eager"
 
 
 def _original(config: Any) -> str:
     return str(config._attn_implementation)
 
 
-def _slot(module: nn.Module) -> Any:
+def _binding(module: nn.Module) -> Any:
     binding = module.__dict__.get("_dougong")
     if binding is None or binding.active is None:
         raise PlanError(
             f"attention implementation {IMPLEMENTATION!r} serves modules swapped by dougong.plan; "
             f"this {type(module).__name__} is not one: set its implementation back"
         )
-    return binding.active
+    return binding
 
 
 _kinds: dict[type[nn.Module], str | None] = {}
