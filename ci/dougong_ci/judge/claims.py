@@ -26,7 +26,7 @@ def settle(claims: tuple[str, ...], cases: list[SpeedCase], seed: int) -> list[d
         status, reason = "unmeasured", "this judge does not know how to measure it"
         if match:
             bar = float(match["bar"])
-            fitting = [s for s in scores if s.mode == "infer"]
+            fitting = [s for s in scores if s.mode == "infer"] or scores
             known = {case.baseline for case in cases}
             if match["device"] != "cpu" or match["baseline"] not in known or not fitting:
                 reason = f"not measured over {match['baseline']} on {match['device']}"

@@ -179,10 +179,10 @@ class Session:
         with contextlib.suppress(Over):
             try:
                 correctness.check_again(children["candidate"])
+                mode = "train" if contract.family == "optimizer" else "infer"
                 for workload in asked(contract, operator, contract.workloads, "speed"):
-                    Race(docket, bench, children, self._profile, source).run(
-                        workload, "infer", restart
-                    )
+                    race = Race(docket, bench, children, self._profile, source)
+                    race.run(workload, mode, restart)
             except (Broken, Fell) as wrong:
                 name = "determinism" if "another process" in str(wrong) else "speed"
                 with docket.gate(name):
