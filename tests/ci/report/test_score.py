@@ -44,6 +44,21 @@ def test_score_pairs_rounds_so_that_a_slow_moment_cancels():
     assert score.speedup == 1.0
 
 
+def test_a_quarter_of_wild_rounds_on_either_side_moves_nothing():
+    base = [[2.0] * 9 + [90.0] * 3] * 5
+    cand = [[400.0] * 3 + [1.0] * 9] * 5
+    (score,) = score_cases([case(base, cand)], seed=1)
+    assert score.speedup == pytest.approx(2.0)
+
+
+def test_every_round_is_compared_with_every_other():
+    # ln ratios of all nine pairs: -1, 0, 1, 0, 1, 2, 3, 4, 5 in units of ln 2; the median is 1.
+    (score,) = score_cases([case([[2.0, 4.0, 32.0]] * 5, [[1.0, 2.0, 4.0]] * 5)], seed=1)
+    assert score.speedup == pytest.approx(2.0)
+    (score,) = score_cases([case([[2.0, 4.0, 32.0]] * 5, [[4.0, 1.0, 2.0]] * 5)], seed=1)
+    assert score.speedup == pytest.approx(2.0)
+
+
 def test_interval_of_five_restarts_is_their_range():
     ratios = [0.9, 1.0, 1.1, 1.2, 1.3]
     spread = case([[r] for r in ratios], [[1.0]] * 5)

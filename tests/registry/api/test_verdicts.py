@@ -108,6 +108,17 @@ def board(client):
     return client.get("/api/v1/boards/norm.rms@1").json()
 
 
+def test_more_rounds_than_the_hub_will_compare_are_refused(judged):
+    verdict = judged[2]
+    long = [[100.0] * 101] * 5
+    case = dataclasses.replace(
+        verdict.speed[0], baseline_us=long, candidate_us=long, control_us=long
+    )
+    answer = send(judged, dataclasses.replace(verdict, speed=[case]))
+    assert answer.status_code == 422
+    assert "100 rounds" in answer.json()["detail"]
+
+
 def test_a_verdict_stands_on_the_board_with_the_speed_of_its_samples(judged, ada):
     assert send(judged).status_code == 201
     assert judged[0].complete(judged[1]).json() == {"state": "done"}
