@@ -1,0 +1,27 @@
+"""The hub on PostgreSQL: the same migrations, the same tests, another address."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SERVER = os.environ.get("DOUGONG_TEST_POSTGRES_URL", "")
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not SERVER, reason="DOUGONG_TEST_POSTGRES_URL names no server")
+def test_the_api_and_the_pages_behave_the_same_on_postgresql():
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", here / "api", here / "web" / "test_pages.py"],
+        cwd=here.parent.parent,
+        env={**os.environ, "DOUGONG_DATABASE_URL": SERVER},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
