@@ -74,7 +74,7 @@ def restart_log_ratios(
 
     The rounds of one restart are interleaved, so both sides saw the same machine. Of identical
     code its error over 10 rounds was 2.8 % (root mean square), that of the median over the 10
-    pairs 3.8 %; both shrug off a quarter of the rounds being wild (Hodges & Lehmann 1963, eq. 4.2).
+    pairs 3.8 %; both shrug off a quarter of the rounds being wild (Hodges & Lehmann 1963).
 
     Raises:
         ValueError: the samples are not paired, or a time is not positive and finite.

@@ -69,7 +69,7 @@ def main(socket_fd: int, control_fd: int) -> None:
 def _shift_heap() -> None:
     """Move what is allocated from now on by a random number of cache lines, up to 16 pages.
 
-    Where tensors lie relative to each other makes equal code up to 8 % faster or slower, the same
+    Where tensors lie relative to each other makes equal code up to 5 % faster or slower, the same
     in every process that loaded the same modules. Drawn anew in each, it is noise that restarts
     average out, instead of an error they repeat (`Curtsinger & Berger 2013`, Stabilizer).
     """

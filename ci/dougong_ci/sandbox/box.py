@@ -48,7 +48,7 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
     # Give an aligned buffer the same place at every call: its freed edges are not cached apart from
     # it, so that it can be whole again. Otherwise some processes walk over three buffers in turn,
-    # up to 40 % slower, and which ones do hangs on what they imported.
+    # up to 30 % slower, and which ones do hangs on what they imported.
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
     "TORCHINDUCTOR_CACHE_DIR": f"{_CACHE}/inductor",
     "TRITON_CACHE_DIR": f"{_CACHE}/triton",

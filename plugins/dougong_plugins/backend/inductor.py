@@ -37,7 +37,7 @@ def inductor(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Callable[.
     # Models of one class share their code, and torch.compile counts variants by code: without
     # isolation the ninth such model would run eagerly, and nothing would say so. For the same
     # reason a second model's sizes must not pass for new sizes of the first, which would compile
-    # the example for all sizes at once: slower code, and twice the time to make it.
+    # the example for all sizes at once and take up to 1.7 times as long over it.
     compiled = torch.compile(model, isolate_recompiles=True)  # type: ignore[call-overload]  # torch's overloads lack it
 
     def run(*args: Any, **kwargs: Any) -> Any:
