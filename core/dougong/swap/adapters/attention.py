@@ -193,8 +193,8 @@ def asking_first(operator: Callable[..., Any], name: str, features: tuple[str, .
 
 def masks_by_flag(config: Any) -> bool:
     """Whether a model leaves a mask out to mean causal, as it does under every name but eager."""
-    # Asked at every call: the public property behind this takes a microsecond of it.
-    name: str = config.__dict__["_attn_implementation_internal"]
+    # Asked at every call: transformers' own attribute access takes a microsecond of it.
+    name: str = object.__getattribute__(config, "_attn_implementation_internal")
     return name != "eager"
 
 
