@@ -57,6 +57,61 @@ class AccuracyRow:
     passed: bool
     hidden: bool = False
     reason: str = ""
+    native_ratio: float = 0.0
+    """`max_error` over `native_max_error`, the error of the trusted implementation; 0 where the
+    latter is exact."""
+    ulp_p50: float = 0.0
+    """Median distance to the golden, in steps of the working dtype at the golden."""
+    ulp_p99: float = 0.0
+    ulp_max: float = 0.0
+
+
+@dataclasses.dataclass(kw_only=True)
+class Histogram:
+    """Errors of all judged outputs of one dtype and direction, by size."""
+
+    dtype: str
+    direction: str
+    """`forward` or `backward`."""
+    ulp_edges: list[float]
+    """Ascending bounds of the bins between them, in steps of the dtype at the golden."""
+    counts: list[int]
+    """One more than there are edges: below the first, between two, at or above the last."""
+
+
+@dataclasses.dataclass(kw_only=True)
+class QualityRow:
+    """What an approximation keeps of one task that the exact operator solves."""
+
+    task: str
+    """`lm`, `recall`, `copy`, `needle`, `output`, ..."""
+    params: dict[str, Any]
+    """Length, depth, pairs, seeds."""
+    metric: str
+    """`accuracy`, `nats_per_byte`, `relative_l2`, `cosine`, `mass_recall`."""
+    exact: float
+    candidate: float
+    retained: float
+    """Share of the exact operator's quality that is kept, 0 to 1."""
+    floor: float
+    """Least `retained` at which the gate passes; 0 where the row only reports."""
+    passed: bool
+    reason: str = ""
+
+
+@dataclasses.dataclass(kw_only=True)
+class ParetoPoint:
+    """Quality kept beside speed at one length: an approximation is never one number."""
+
+    length: int
+    retained: float
+    """Of the worst task."""
+    speedup: float
+    """Over the exact baseline at this length."""
+    baseline_us: float
+    candidate_us: float
+    peak_memory_bytes: int = 0
+    """Of the candidate at this length; 0 where it could not be measured."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -131,6 +186,11 @@ class Verdict:
     finished_at: str
     claims: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """Each claim of the metadata with `proved`, `refuted` or `unmeasured`."""
+    histograms: list[Histogram] = dataclasses.field(default_factory=list)
+    quality: list[QualityRow] = dataclasses.field(default_factory=list)
+    """Of approximate operators only."""
+    pareto: list[ParetoPoint] = dataclasses.field(default_factory=list)
+    """Of approximate operators only."""
     schema: str = SCHEMA
 
     def to_json(self) -> str:
@@ -162,6 +222,9 @@ def from_json(text: str | bytes) -> Verdict:
                 "accuracy": [AccuracyRow(**row) for row in data["accuracy"]],
                 "speed": [SpeedCase(**case) for case in data["speed"]],
                 "scores": [Score(**score) for score in data["scores"]],
+                "histograms": [Histogram(**each) for each in data.get("histograms", [])],
+                "quality": [QualityRow(**each) for each in data.get("quality", [])],
+                "pareto": [ParetoPoint(**each) for each in data.get("pareto", [])],
             }
         )
     except (TypeError, KeyError) as error:
