@@ -8,22 +8,18 @@ import email.parser
 import hashlib
 import importlib.metadata
 import json
-import shutil
+import re
 import tempfile
 import urllib.parse
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from dougong.errors import DougongError
 from dougong_ci.judge.request import JudgeRequest
+from dougong_ci.judge.unpacking import SubmissionError, copy_tree, unzip
 
-MAX_BYTES = 512 << 20
-MAX_FILES = 20_000
-
-
-class SubmissionError(DougongError):
-    """What was handed in is not a distribution that can be judged."""
+_MAX_METADATA_BYTES = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,98}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,8 +50,8 @@ def opened(request: JudgeRequest) -> Iterator[list[Source]]:
         Path(scratch).chmod(0o711)
         folder = Path(scratch) / "submission"
         if request.path.is_dir():
-            sha256 = tree_digest(request.path)
-            shutil.copytree(request.path, folder, symlinks=True)
+            copy_tree(request.path, folder)
+            sha256 = tree_digest(folder)
         else:
             sha256 = file_digest(request.path)
             unzip(request.path, folder)
@@ -77,49 +73,21 @@ def opened(request: JudgeRequest) -> Iterator[list[Source]]:
         ]
 
 
-def unzip(wheel: Path, folder: Path) -> None:
-    """Unpack a wheel that may be hostile: bounded size and count, no path outside, no links."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_FILES:
-                raise SubmissionError(f"a wheel may hold {MAX_FILES} files, got {len(members)}")
-            left = MAX_BYTES
-            for member in members:
-                parts = PurePosixPath(member.filename).parts
-                if member.filename.startswith("/") or ".." in parts or "\\" in member.filename:
-                    raise SubmissionError(f"unsafe path in the wheel: {member.filename!r}")
-                if (member.external_attr >> 16) & 0o170000 == 0o120000:
-                    raise SubmissionError(f"links are not allowed: {member.filename!r}")
-                left = _extract(archive, member, folder, left)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
-        raise SubmissionError(f"{wheel.name} is not a readable wheel: {error}") from error
-
-
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, left: int) -> int:
-    target = folder.joinpath(*PurePosixPath(member.filename).parts)
-    if member.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-        return left
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The header's size is the author's word; what is counted is what comes out.
-    with archive.open(member) as source, target.open("wb") as sink:
-        while block := source.read(1 << 20):
-            if (left := left - len(block)) < 0:
-                raise SubmissionError(f"a wheel may unpack to {MAX_BYTES >> 20} MiB, got more")
-            sink.write(block)
-    return left
-
-
 def identity(folder: Path) -> tuple[str, str]:
     """Return name and version from the one METADATA of an unpacked wheel."""
     found = sorted(folder.glob("*.dist-info/METADATA"))
     if len(found) != 1:
         raise SubmissionError(f"there must be one .dist-info/METADATA, found {len(found)}")
-    headers = email.parser.HeaderParser().parsestr(found[0].read_text("utf-8", "replace"))
+    with found[0].open("rb") as file:
+        text = file.read(_MAX_METADATA_BYTES + 1)
+    if len(text) > _MAX_METADATA_BYTES:
+        raise SubmissionError(f"METADATA may have {_MAX_METADATA_BYTES >> 20} MiB, got more")
+    headers = email.parser.HeaderParser().parsestr(text.decode("utf-8", "replace"))
     name, version = str(headers.get("Name", "")), str(headers.get("Version", ""))
-    if not name or not version:
-        raise SubmissionError("METADATA must give Name and Version")
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+        raise SubmissionError(
+            f"METADATA must give Name and Version, got {name[:100]!r} and {version[:100]!r}"
+        )
     return name, version
 
 
@@ -212,9 +180,11 @@ def _make_readable(folder: Path) -> None:
     """Let the sandbox's own user read what a strict umask would keep from it."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
+
+
+__all__ = ["Source", "SubmissionError", "file_digest", "installed", "opened", "tree_digest"]

@@ -1,12 +1,14 @@
-"""First code inside the sandbox: give up every right, then become the zygote.
+"""First code inside the sandbox: give up every right, then serve the judge.
 
 Run by path with `python -I -S`; standard library only until the rights are gone. Its one argument
-is JSON: `{"fd", "path", "uid", "limits", "isolated", "cpu"}`.
+is JSON, made by `dougong_ci.sandbox.box`: `fd` (the judge's socket), `server` (the module to run),
+`path`, `uid`, `limits`, and what the server is told besides.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import resource
@@ -18,7 +20,7 @@ _LAST_CAPABILITY = 63
 
 
 def main() -> None:
-    """Drop rights, set limits and the module path, then serve as zygote until the judge closes."""
+    """Drop rights, set limits and the module path, then serve until the judge closes."""
     settings = json.loads(sys.argv[1])
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -29,9 +31,8 @@ def main() -> None:
         _limit(getattr(resource, name), value)
     # `-I -S` leaves the standard library only; what was judged comes last, so it shadows nothing.
     sys.path.extend(settings["path"])
-    from dougong_ci.runner import zygote
-
-    zygote.main(settings["fd"], isolated=settings["isolated"], cpu=settings["cpu"])
+    server = importlib.import_module(f"dougong_ci.runner.{settings['server']}")
+    server.main(settings)
 
 
 def _drop(libc: ctypes.CDLL, uid: int | None) -> None:

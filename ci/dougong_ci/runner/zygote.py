@@ -11,24 +11,31 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import socket
 import sys
 import warnings
+from pathlib import Path
+from typing import Any
 
 from dougong_ci.runner import protocol
+from dougong_ci.runner.keeping import Keeper
+from dougong_ci.runner.watching import Watch
 
 _MESSAGE_BYTES = 16
 _PR_SET_PDEATHSIG = 1
 
 
-def main(fd: int, *, isolated: bool, cpu: int | None = None) -> None:
+def main(settings: dict[str, Any]) -> None:
     """Load torch, say ready, and serve the judge until it closes the socket.
 
     Args:
-        fd: The judge's socket.
-        isolated: In a process namespace of its own, where "every process" is the operator's.
-        cpu: The one CPU its children run on, or None; loading torch may use all.
+        settings: `fd`: the judge's socket. `isolated`: in a process namespace of its own, where
+            "every process" is the operator's. `cpu`: the one CPU its children run on, or None;
+            loading torch may use all. `cache`: folder to pack and unpack, or None.
+            `memory_bytes`: what the operator's processes may use, counted here, or None where the
+            kernel counts; `memory_files`: folders whose files are memory too.
     """
     import torch
 
@@ -36,10 +43,14 @@ def main(fd: int, *, isolated: bool, cpu: int | None = None) -> None:
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    judge = socket.socket(fileno=fd)
-    zygote = Zygote(isolated, cpu)
+    judge = socket.socket(fileno=settings["fd"])
+    zygote = Zygote(settings["isolated"], settings["cpu"])
+    keeper = Keeper(Path(settings["cache"])) if settings["cache"] else None
+    limit = settings["memory_bytes"]
+    watch = Watch(limit, settings["memory_files"]) if limit else None
     judge.sendall(protocol.OK)
     while True:
+        _wait(judge, zygote, watch)
         message, fds, _, _ = socket.recv_fds(judge, _MESSAGE_BYTES, 2)
         if not message:
             zygote.signal(signal.SIGKILL)
@@ -55,9 +66,25 @@ def main(fd: int, *, isolated: bool, cpu: int | None = None) -> None:
             zygote.signal(signal.SIGKILL)
         elif message == protocol.PRELOAD:
             _preload_compiler()
+        answer = protocol.OK
+        if message == protocol.UNPACK and keeper:
+            keeper.unpack(fds[0])
+        elif message == protocol.PACK and not (keeper and keeper.pack(fds[0])):
+            answer = protocol.NOTHING
         for each in fds:
             os.close(each)
-        judge.sendall(protocol.OK)
+        judge.sendall(answer)
+
+
+def _wait(judge: socket.socket, zygote: Zygote, watch: Watch | None) -> None:
+    """Sleep until the judge says something; meanwhile look after memory where nobody else does."""
+    if watch is None:
+        return
+    poll = select.poll()
+    poll.register(judge, select.POLLIN)
+    while not poll.poll(watch.PERIOD_MS):
+        if zygote.occupied and watch.exceeded():
+            zygote.signal(signal.SIGKILL)
 
 
 class Zygote:
@@ -67,6 +94,11 @@ class Zygote:
         self._isolated = isolated
         self._cpu = cpu
         self._child = 0
+
+    @property
+    def occupied(self) -> bool:
+        """Whether an operator's process was started and not yet killed."""
+        return bool(self._child)
 
     def spawn(self) -> bool:
         """Fork; return True in the child. Whatever lived before is killed."""

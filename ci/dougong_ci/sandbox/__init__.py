@@ -1,8 +1,10 @@
-"""The walls around untrusted code: bubblewrap namespaces, a real unprivileged user, hard limits."""
+"""The walls around untrusted code: namespaces, a user of its own, a call filter, hard limits."""
 
 from __future__ import annotations
 
-from dougong_ci.sandbox.box import Box, Mounts
+from dougong_ci.sandbox.box import Box
+from dougong_ci.sandbox.cache import Cache
+from dougong_ci.sandbox.command import Mounts, tuning
 from dougong_ci.sandbox.tier import Tier, probe
 
-__all__ = ["Box", "Mounts", "Tier", "probe"]
+__all__ = ["Box", "Cache", "Mounts", "Tier", "probe", "tuning"]

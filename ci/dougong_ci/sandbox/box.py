@@ -1,88 +1,48 @@
-"""One sandbox: a bubblewrap command line, started with a private /tmp and an empty environment.
-
-Only what Python and a compiler need is bound, read-only. `seccomp` is the seam for the filter of
-tier T3: the bytes of a BPF program, handed to bubblewrap by file descriptor.
-"""
+"""One running sandbox: its user, its control group, its processes, and what is left of them."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
-import sys
-import sysconfig
-import tempfile
-from pathlib import Path
-from typing import IO
 
-import dougong
-import dougong_ci
-from dougong_ci.sandbox.tier import SandboxError, Tier, namespaces
-
-_HOST = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
-_HOST_TRY = (
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/alternatives",
-    "/sys/devices/system/cpu",
-    "/sys/devices/system/node",
+from dougong_ci.sandbox.cache import sealed
+from dougong_ci.sandbox.cgroup import Group
+from dougong_ci.sandbox.command import (
+    CACHE,
+    SHARED_MEMORY,
+    TMP,
+    Mounts,
+    arguments,
+    environment,
+    module_path,
+    packages,
 )
-_TMP_BYTES = 1 << 30
-_CACHE = "/tmp/cache"  # noqa: S108 - inside the sandbox, where /tmp is private
-_ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/tmp",  # noqa: S108 - inside the sandbox
-    "TMPDIR": "/tmp",  # noqa: S108 - inside the sandbox
-    "USER": "operator",
-    "LOGNAME": "operator",
-    "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "XDG_CACHE_HOME": _CACHE,
-    # Keep freed memory: whether a heap gives it back, to be faulted in again page by page at the
-    # next call, hangs on its layout and makes equal processes differ sevenfold.
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-    # Give an aligned buffer the same place at every call: its freed edges are not cached apart from
-    # it, so that it can be whole again. Otherwise some processes walk over three buffers in turn,
-    # up to 30 % slower, and which ones do hangs on what they imported.
-    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
-    "TORCHINDUCTOR_CACHE_DIR": f"{_CACHE}/inductor",
-    "TRITON_CACHE_DIR": f"{_CACHE}/triton",
-    # Compile in the process itself: worker pools would outlive the fork and fight for two cores.
-    "TORCHINDUCTOR_COMPILE_THREADS": "1",
-    # Believe the processor's flags: the probe compiles and runs a program in each fresh process,
-    # which costs 5 s of every restart.
-    "TORCHINDUCTOR_VEC_ISA_OK": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+from dougong_ci.sandbox.seccomp import program
+from dougong_ci.sandbox.tier import PROCESSES, SandboxError, Tier, interpreter, memory_file
+from dougong_ci.sandbox.uids import Lease
+
 _LIMITS = {
     "RLIMIT_AS": 16 << 30,
     "RLIMIT_FSIZE": 512 << 20,
     "RLIMIT_CPU": 1200,
     "RLIMIT_NOFILE": 1024,
-    "RLIMIT_NPROC": 256,
+    "RLIMIT_NPROC": PROCESSES,
     "RLIMIT_CORE": 0,
 }
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Mounts:
-    """What a box sees besides the system and Python."""
-
-    plugin: Path | None = None
-    """Folder of the unpacked distribution, put last on the module path."""
-    extra: tuple[Path, ...] = ()
-    """Further module folders, read-only (editable installs)."""
-    cache: Path | None = None
-    """Host folder kept over restarts for compiled kernels of this one candidate; writable."""
+_LOG_BYTES = 64 << 10
+# Joins before there is anything that could stay outside, and asks to be the first to go where the
+# host runs out of memory. Needs neither a fork of this process nor code between fork and exec.
+_JOIN = """
+echo 1000 >/proc/$$/oom_score_adj
+while [ "$1" != -- ]; do echo $$ >"$1" || exit 125; shift; done
+shift
+exec "$@"
+"""
 
 
 class Box:
-    """A running zygote inside a sandbox. Close it, or leave the `with`, to kill all of it."""
+    """A running server inside a sandbox. Close it, or leave the `with`, to kill all of it."""
 
     def __init__(
         self,
@@ -91,161 +51,123 @@ class Box:
         *,
         channel: int,
         cpu: int | None = None,
-        seccomp: bytes | None = None,
+        server: str = "zygote",
     ) -> None:
         """Start it.
 
         Args:
             tier: From `probe`.
             mounts: What it may see.
-            channel: File descriptor of the zygote's end of the judge's socket.
+            channel: File descriptor of the server's end of the judge's socket.
             cpu: The one CPU to run on, or None.
-            seccomp: A BPF program to load at start, or None.
+            server: Module of `dougong_ci.runner` whose `main` serves the judge.
+
+        Raises:
+            SandboxError: no user or no control group is to be had.
         """
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the box
-        settings = {
-            "fd": channel,
-            "path": [str(path) for path in _module_path(mounts)],
-            "uid": tier.uid,
-            "limits": _limits(tier),
-            "isolated": tier.isolated,
-            "cpu": cpu,
-        }
-        bootstrap = _packages()[1] / "runner" / "bootstrap.py"
-        python = [_python(), "-I", "-S", "-B", str(bootstrap), json.dumps(settings)]
-        inherited = [channel]
-        command = python
-        if tier.bwrap is not None:
-            filters = []
-            if seccomp is not None:
-                fd = _memfd(seccomp)
-                inherited.append(fd)
-                filters = ["--seccomp", str(fd)]
-            command = [tier.bwrap, *_arguments(tier, mounts), *filters, "--", *python]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            env=_environment(tier, mounts),
-            cwd="/",
-            pass_fds=inherited,
-        )
+        self._log = sealed(_LOG_BYTES)
+        self._lease = Lease() if tier.drops else None
+        self._group: Group | None = None
+        try:
+            if tier.groups is not None:
+                self._group = Group(
+                    tier.groups, memory_bytes=tier.memory_bytes, processes=PROCESSES
+                )
+            settings = _settings(tier, mounts, channel, cpu) | {
+                "server": server,
+                "uid": self._lease.uid if self._lease else None,
+            }
+            self._process = self._start(tier, mounts, settings)
+        except BaseException:
+            self._release()
+            raise
+
+    def _start(
+        self, tier: Tier, mounts: Mounts, settings: dict[str, object]
+    ) -> subprocess.Popen[bytes]:
+        bootstrap = packages()[1] / "runner" / "bootstrap.py"
+        command = [interpreter(), "-I", "-S", "-B", str(bootstrap), json.dumps(settings)]
+        inherited = [int(str(settings["fd"]))]
+        code = program() if tier.filtered else None
+        if tier.isolated:
+            filters: list[str] = []
+            if code is not None:
+                inherited.append(memory_file(code))
+                filters = ["--seccomp", str(inherited[-1])]
+            doors = self._group.doors if self._group else []
+            join = ["/bin/sh", "-c", _JOIN, "sh", *doors, "--"]
+            command = [*join, *arguments(tier, mounts), *filters, "--", *command]
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+                env=environment(tier, mounts),
+                cwd="/",
+                pass_fds=inherited,
+            )
+        finally:
+            for fd in inherited[1:]:
+                os.close(fd)
 
     @property
     def pid(self) -> int:
         """Process id of the outermost process, on the host."""
         return self._process.pid
 
+    def cpu_time_s(self) -> float | None:
+        """Return processor time used by everything inside so far, in seconds.
+
+        None where there is no control group to count it.
+        """
+        return self._group.cpu_time_s() if self._group else None
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the most memory in use inside at once so far, the loaded torch included.
+
+        None where there is no control group to count it.
+        """
+        return self._group.peak_memory_bytes() if self._group else None
+
     def log(self) -> str:
-        """Return the last words of the zygote, for the reason of a failed start."""
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode("utf-8", "replace")
+        """Return the words of the server, for the reason of a failed start."""
+        return os.pread(self._log, _LOG_BYTES, 0).rstrip(b"\0").decode("utf-8", "replace")
 
     def close(self) -> None:
         """Kill everything inside and wait until it is gone."""
         self._process.kill()
         self._process.wait()
-        self._log.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Give back what the box had; its user last, when nobody is left to be counted."""
+        if self._group is not None:
+            self._group.close()
+        if self._lease is not None:
+            self._lease.close()
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
 
 
-def _arguments(tier: Tier, mounts: Mounts) -> list[str]:
-    root = tier.uid is not None
-    arguments = namespaces(root)
-    for path in _HOST:
-        if Path(path).is_symlink():
-            arguments += ["--symlink", str(Path(path).readlink()), path]
-        elif Path(path).exists():
-            arguments += ["--ro-bind", path, path]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
-    arguments += ["--perms", "1777", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
-    for path in ("/etc", "/sys", "/sys/devices", "/sys/devices/system"):
-        arguments += ["--perms", "0755", "--dir", path]
-    for path in _HOST_TRY:
-        arguments += ["--ro-bind-try", path, path]
-    made = {Path("/tmp")}  # noqa: S108 - inside the sandbox
-    bound: list[Path] = []
-    for folder in _read_only(mounts):
-        if folder.is_relative_to("/usr"):
-            continue
-        # bubblewrap makes missing parents 0700 of root's; the dropped uid must pass through them.
-        for parent in reversed(folder.parents[:-1]):
-            if parent not in made and not any(parent.is_relative_to(root) for root in bound):
-                arguments += ["--perms", "0755", "--dir", str(parent)]
-                made.add(parent)
-        arguments += ["--ro-bind", str(folder), str(folder)]
-        bound.append(folder)
-    if mounts.cache is not None:
-        arguments += ["--bind", str(mounts.cache), _CACHE]
-    if root:
-        for capability in ("SETUID", "SETGID", "SETPCAP"):
-            arguments += ["--cap-add", f"CAP_{capability}"]
-        arguments[:0] = ["--cap-drop", "ALL"]
-    settings = _settings(mounts).items()
-    setenv = [part for name, value in settings for part in ("--setenv", name, value)]
-    return [*arguments, "--hostname", "judge", "--chdir", "/tmp", "--clearenv", *setenv]  # noqa: S108
-
-
-def _settings(mounts: Mounts) -> dict[str, str]:
-    """Return the variables inside; what compilers precompile for all processes lies in TMPDIR."""
-    return _ENVIRONMENT | ({"TMPDIR": _CACHE} if mounts.cache else {})
-
-
-def _environment(tier: Tier, mounts: Mounts) -> dict[str, str]:
-    if tier.bwrap is not None:
-        return {"PATH": _ENVIRONMENT["PATH"]}
-    cache = str(mounts.cache) if mounts.cache else tempfile.gettempdir()
-    return {name: value.replace(_CACHE, cache) for name, value in _settings(mounts).items()}
-
-
-def _limits(tier: Tier) -> dict[str, int]:
+def _settings(tier: Tier, mounts: Mounts, channel: int, cpu: int | None) -> dict[str, object]:
     limits = dict(_LIMITS)
-    if tier.uid is None:
+    if not tier.counted:
         # Counted per user: outside a fresh uid it would count the author's whole desktop.
         del limits["RLIMIT_NPROC"]
-    return limits
-
-
-def _python() -> str:
-    """Return the interpreter itself: a venv's `python` is a link and adds nothing under `-S`."""
-    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-
-
-def _site() -> list[Path]:
-    paths = sysconfig.get_paths()
-    import importlib.util
-
-    found = [Path(paths["purelib"]), Path(paths["platlib"])]
-    if (spec := importlib.util.find_spec("torch")) is not None and spec.origin:
-        found.append(Path(spec.origin).parent.parent)
-    return list(dict.fromkeys(path.resolve() for path in found))
-
-
-def _module_path(mounts: Mounts) -> list[Path]:
-    own = [package.parent for package in _packages()]
-    judged = [mounts.plugin] if mounts.plugin else []
-    return list(dict.fromkeys([*own, *_site(), *mounts.extra, *judged]))
-
-
-def _packages() -> list[Path]:
-    """Return the folders of the two packages of ours that run inside."""
-    files = (dougong.__file__, str(dougong_ci.__file__))
-    return [Path(file).resolve().parent for file in files]
-
-
-def _read_only(mounts: Mounts) -> list[Path]:
-    """Return what is bound besides the system: of our own source trees only the two packages."""
-    own = _packages()
-    prefix = Path(sys.base_prefix).resolve()
-    judged = [mounts.plugin.resolve()] if mounts.plugin else []
-    return list(dict.fromkeys([prefix, *_site(), *own, *mounts.extra, *judged]))
-
-
-def _memfd(data: bytes) -> int:
-    fd = os.memfd_create("seccomp")
-    os.write(fd, data)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+    watched = tier.isolated and tier.groups is None
+    return {
+        "fd": channel,
+        "path": module_path(mounts),
+        "limits": limits,
+        "isolated": tier.isolated,
+        "cpu": cpu,
+        "cache": CACHE if tier.isolated and mounts.cache else None,
+        # Where the kernel does not count the sandbox's memory, its server does.
+        "memory_bytes": tier.memory_bytes if watched else None,
+        "memory_files": [TMP, SHARED_MEMORY],
+    }
 
 
 __all__ = ["Box", "Mounts", "SandboxError"]

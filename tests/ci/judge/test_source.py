@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dougong_ci.judge import source
+from dougong_ci.judge import source, unpacking
 from dougong_ci.judge.request import JudgeRequest
 from dougong_ci.judge.source import SubmissionError
 
@@ -53,7 +53,7 @@ def test_a_link_is_refused(tmp_path: Path):
 
 
 def test_a_bomb_is_refused_by_what_comes_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(source, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "MAX_BYTES", 1 << 20)
     path = wheel(tmp_path, {"bomb": "0" * (4 << 20)})
     with (
         pytest.raises(SubmissionError, match="may unpack to 1 MiB"),

@@ -17,7 +17,7 @@ from dougong_ci.judge.child import Fell
 from dougong_ci.judge.memory import image
 from dougong_ci.judge.party import Party
 from dougong_ci.judge.request import PROFILES
-from dougong_ci.sandbox import Mounts, probe
+from dougong_ci.sandbox import Cache, Mounts, probe
 
 CODE = Path(__file__).parents[1] / "candidates" / "probes.py"
 
@@ -120,3 +120,55 @@ def test_no_process_outlives_a_judge_that_is_killed(candidates: Path):
     while (left := [pid for pid in inside if alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
+
+
+def test_time_and_memory_of_the_whole_sandbox_are_known_where_the_kernel_counts_them():
+    tier = probe()
+    if tier.groups is None:
+        pytest.skip(f"no control groups here: {tier.detail}")
+    with Party(tier, Mounts(), PROFILES["quick"], None) as party:
+        party.wait_ready()
+        used_s, peak_bytes = party.cpu_time_s(), party.peak_memory_bytes()
+    assert used_s is not None
+    assert 0.1 < used_s < 60
+    assert peak_bytes is None or 50 << 20 < peak_bytes < tier.memory_bytes
+
+
+def test_the_tier_says_what_is_in_force():
+    tier = probe()
+    if not tier.isolated:
+        pytest.skip(f"no bubblewrap sandbox can be made here: {tier.detail}")
+    whole = tier.filtered and tier.groups is not None
+    assert tier.name == ("T3" if whole else "T2")
+    assert ("no seccomp" in tier.detail) is not tier.filtered
+    assert tier.without_groups().name == "T2"
+    assert "no cgroups" in tier.without_groups().detail
+
+
+CACHING = """
+import os
+path = os.environ["XDG_CACHE_HOME"] + "/kernel.so"
+found = os.path.exists(path)
+with open(path, "w") as file:
+    file.write("code")
+raise RuntimeError(f"found: {found}")
+"""
+
+
+def test_what_a_candidate_compiled_is_there_in_its_next_sandbox(tmp_path: Path):
+    if not probe().isolated:
+        pytest.skip("no bubblewrap sandbox can be made here")
+    tmp_path.chmod(0o755)
+    (tmp_path / "caching.py").write_text(CACHING)
+    contract = contracts.contract("norm.rms@1")
+    case = contract.generate(contract.workloads[0], 1, torch.float32)
+    outputs = evaluate.natives(contract, case)[0]
+    said = []
+    with Cache() as cache:
+        for _ in range(2):
+            mounts = Mounts(plugin=tmp_path, cache=cache)
+            with Party(probe(), mounts, PROFILES["quick"], None) as party:
+                with pytest.raises(Fell) as fell:
+                    party.spawn().prepare(contract.id, "caching:run", case, outputs)
+                said.append(str(fell.value))
+    assert ["found: False" in said[0], "found: True" in said[1]] == [True, True], said
