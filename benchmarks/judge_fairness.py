@@ -53,9 +53,7 @@ def main() -> int:
     parser.add_argument("--restarts", type=int, default=12)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    profile = dataclasses.replace(
-        PROFILES["standard"], restarts=arguments.restarts, more_restarts=0
-    )
+    profile = dataclasses.replace(PROFILES["standard"], looks=(arguments.restarts,))
     request = JudgeRequest(
         installed=SAME_AS_BASELINE, operators=SAME_AS_BASELINE, profile=profile, repeat="benchmark"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from dougong.hub import Hub
     from dougong_ci.judge import JudgeRequest
     from dougong_ci.report.verdict import Verdict
 
@@ -65,6 +67,51 @@ def judge(
     return 0 if all(verdict.outcome == "passed" for verdict in verdicts) else NOT_ALL_PASSED
 
 
+def replay(
+    verdict: Annotated[
+        str, typer.Argument(help="A verdict's JSON file, or the id of a run on the hub.")
+    ],
+    wheel: Annotated[
+        Path | None, typer.Option("--wheel", help="The wheel it is of, where it is not installed.")
+    ] = None,
+    hub: Annotated[str | None, typer.Option("--hub", help="Address of the hub.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print both verdicts and what differs.")
+    ] = False,
+) -> int:
+    """Judge the subject of a stored verdict again with its seed, and compare.
+
+    Exit status: 0 every gate came out as before and every accuracy number is bit-equal; 1 something
+    differs; 2 it cannot be repeated here.
+    """
+    import tempfile
+
+    from dougong.hub import Hub
+    from dougong_ci import show
+    from dougong_ci.judge.replay import machine_differs
+    from dougong_ci.judge.replay import replay as run
+
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="dougong-replay-"))
+        client = Hub.configured(hub)
+        if client is not None:
+            stack.enter_context(client)
+        stored = _stored(verdict, client)
+        with show.progress(quiet=json) as display:
+            found = run(
+                stored,
+                path=wheel,
+                fetch=client.artifact if client else None,
+                folder=Path(scratch),
+                on_event=display.take,
+            )
+    if json:
+        show.replay_json(found)
+    else:
+        show.replay(found, machine_differs(stored))
+    return 0 if found.same else NOT_ALL_PASSED
+
+
 def worker(
     hub: Annotated[
         str, typer.Option("--hub", envvar="DOUGONG_HUB_URL", help="Address of the hub.")
@@ -110,8 +157,8 @@ def _request(
     scratch: str,
     repeat: str,
 ) -> JudgeRequest:
-    from dougong.pip import build_wheel
     from dougong_ci.judge import PROFILES, JudgeRequest
+    from dougong_ci.judge.building import build_wheel
 
     if profile not in PROFILES:
         raise typer.BadParameter(f"--profile must be one of {', '.join(PROFILES)}, got {profile!r}")
@@ -131,6 +178,24 @@ def _request(
         seed=seed,
         repeat=repeat,
     )
+
+
+def _stored(name: str, client: Hub | None) -> Verdict:
+    from dougong_ci.report.verdict import from_json
+
+    path = Path(name)
+    if path.is_file():
+        text = path.read_text("utf-8")
+    elif client is not None:
+        text = client.verdict(name)
+    else:
+        raise typer.BadParameter(
+            f"there is no file {name}; for a run of a hub give --hub or set DOUGONG_HUB_URL"
+        )
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{name}: {error}") from error
 
 
 def _write(folder: Path, verdict: Verdict) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from dougong_ci.judge.replay import Replay
+from dougong_ci.quality.show import render
 from dougong_ci.report.verdict import Verdict
 
 _MARKS = {
@@ -83,7 +86,8 @@ class Display:
 @contextlib.contextmanager
 def progress(*, quiet: bool) -> Iterator[Display]:
     """Show a judgement on stderr while it runs."""
-    display = Display(None if quiet else Console(stderr=True, highlight=False))
+    width = None if sys.stderr.isatty() else _PIPE_WIDTH
+    display = Display(None if quiet else Console(stderr=True, highlight=False, width=width))
     with display.live():
         yield display
 
@@ -103,6 +107,9 @@ def verdicts(found: list[Verdict]) -> None:
         )
     console.print(table)
     for verdict in found:
+        if verdict.quality:
+            console.print(Text(f"\n{verdict.subject.operator['name']}: quality beside speed"))
+            console.print(render(verdict))
         for claim in verdict.claims:
             console.print(
                 Text(f"claim {claim['status']}: {claim['claim']} ({claim['reason']})", style="dim")
@@ -112,3 +119,35 @@ def verdicts(found: list[Verdict]) -> None:
         console.print(
             Text(f"not for a board: profile {judge['profile']}, {judge['sandbox_detail']}", "dim")
         )
+
+
+def replay(found: Replay, machine: str) -> None:
+    """Print the gates then and now, and which accuracy numbers changed."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    console = Console(highlight=False, width=width)
+    table = Table.grid(padding=(0, 2))
+    for name, before, after in found.gates:
+        style = "green" if before == after else "red"
+        table.add_row(Text("=" if before == after else "≠", style=style), name, before, after)
+    console.print(table)
+    rows, changed = len(found.stored.accuracy), found.changed_rows
+    if not changed:
+        console.print(Text(f"accuracy: {rows} rows bit-equal", style="green"))
+    for row in changed[:20]:
+        console.print(Text(f"accuracy differs: {row}", style="red"))
+    if machine:
+        console.print(Text(f"another machine: {machine}", style="yellow"))
+
+
+def replay_json(found: Replay) -> None:
+    """Print both verdicts and the differences."""
+    data = {
+        "same": found.same,
+        "gates": [
+            {"gate": name, "stored": before, "found": after} for name, before, after in found.gates
+        ],
+        "changed_rows": found.changed_rows,
+        "stored": json.loads(found.stored.to_json()),
+        "found": json.loads(found.found.to_json()),
+    }
+    print(json.dumps(data))

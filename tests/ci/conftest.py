@@ -34,7 +34,7 @@ def fast_profile():
 
     return dataclasses.replace(
         PROFILES["quick"],
-        restarts=1,
+        looks=(1,),
         rounds=3,
         workload_s=0.05,
         block_us=100.0,

@@ -11,8 +11,10 @@ from typing import Any
 from dougong.operator import Operator
 from dougong_ci.judge.answers import Answers
 from dougong_ci.judge.child import Fell
+from dougong_ci.judge.rows import Spread
 from dougong_ci.judge.source import Source
-from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase
+from dougong_ci.quality.sent import Sent, Times
+from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, QualityRow, SpeedCase
 from dougong_ci.runner.protocol import Fault
 
 Emit = Callable[[dict[str, Any]], None]
@@ -32,6 +34,7 @@ _GATE_CODES = {
     "gradient": "REJECTED_GRAD",
     "laws": "REJECTED_LAW",
     "determinism": "REJECTED_NONDETERMINISTIC",
+    "quality": "REJECTED_QUALITY",
     "speed": "REJECTED_SLOW",
 }
 GATES = (
@@ -42,6 +45,7 @@ GATES = (
     "gradient",
     "laws",
     "determinism",
+    "quality",
     "noise",
     "speed",
 )
@@ -57,11 +61,12 @@ class Broken(Exception):  # noqa: N818 - the rule was broken; becomes the reason
     Args:
         reason: The rule and the value, for people.
         gate: Whose code the verdict gets, where it is not that of the gate being run.
+        code: The verdict's code, where it is none of a gate's.
     """
 
-    def __init__(self, reason: str, gate: str = "") -> None:
+    def __init__(self, reason: str, gate: str = "", code: str = "") -> None:
         super().__init__(reason)
-        self.gate = gate
+        self.code = code or _GATE_CODES.get(gate, "")
 
 
 @dataclasses.dataclass
@@ -76,7 +81,13 @@ class Docket:
     """Why this machine cannot run it; empty where it can."""
     gates: dict[str, Gate] = dataclasses.field(default_factory=dict)
     accuracy: list[AccuracyRow] = dataclasses.field(default_factory=list)
+    spread: Spread = dataclasses.field(default_factory=Spread)
     speed: dict[str, SpeedCase] = dataclasses.field(default_factory=dict)
+    quality: list[QualityRow] = dataclasses.field(default_factory=list)
+    sent: dict[int, list[Sent]] = dataclasses.field(default_factory=dict)
+    """Some attention calls of the quality tasks by length, to be timed afterwards."""
+    lengths: dict[int, Times] = dataclasses.field(default_factory=dict)
+    """Times of those calls."""
     code: str = ""
     """Set by the first failure."""
     fingerprints: dict[str, bytes] = dataclasses.field(default_factory=dict)
@@ -104,7 +115,7 @@ class Docket:
         try:
             yield gate
         except Broken as broken:
-            self.fail(gate, str(broken), _GATE_CODES.get(broken.gate, ""))
+            self.fail(gate, str(broken), broken.code)
         except Fell as fell:
             over = fell.fault in _CODES
             at = "contract" if fell.fault in CONTRACT_FAULTS else name
@@ -120,10 +131,12 @@ class Docket:
         gate.outcome, gate.summary = Outcome.FAILED, reason
         self.code = self.code or code or _GATE_CODES[gate.name]
 
-    def skip(self, name: str, reason: str) -> None:
+    def skip(self, name: str, reason: str, *, required: bool = True) -> None:
         """Record that a gate did not run, and why."""
         if name not in self.gates:
-            self.gates[name] = Gate(name=name, outcome=Outcome.SKIPPED, summary=reason)
+            self.gates[name] = Gate(
+                name=name, outcome=Outcome.SKIPPED, summary=reason, required=required
+            )
             self._tell(self.gates[name])
 
     def _tell(self, gate: Gate) -> None:

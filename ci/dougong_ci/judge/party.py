@@ -8,13 +8,19 @@ import socket
 from collections.abc import Sequence
 from typing import Self
 
+from dougong_ci.judge.activity import descendants
 from dougong_ci.judge.child import Child, Fell
 from dougong_ci.judge.memory import shared_bytes
 from dougong_ci.judge.request import Profile
 from dougong_ci.runner import protocol
 from dougong_ci.runner.protocol import Fault
 from dougong_ci.sandbox import Box, Mounts, Tier
-from dougong_ci.sandbox.tier import SandboxError
+from dougong_ci.sandbox.cache import MAX_BYTES, sealed
+from dougong_ci.sandbox.errors import SandboxError
+
+PROMPT_S = 10.0
+"""Within which a zygote forks, freezes or kills; one that its operator stopped never does."""
+_PACK_S = 30.0
 
 
 class Party:
@@ -25,19 +31,22 @@ class Party:
         self._profile = profile
         self.child: Child | None = None
         self._preloads = False
+        self._walls: frozenset[int] = frozenset()
         self._start()
 
     def _start(self) -> None:
         tier, mounts, _, cpu = self._settings
         self._judge, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._judge.settimeout(self._profile.start_s)
         self._owed = 1  # answers not yet read: the first says that torch is loaded
         try:
             self._box = Box(tier, mounts, channel=theirs.fileno(), cpu=cpu)
         finally:
             theirs.close()
+        self._unpacked = mounts.cache.archives() if mounts.cache and tier.isolated else ()
+        for archive in self._unpacked:
+            self._ask(protocol.UNPACK, (archive,))
         if self._preloads:
-            self._ask_preload()
+            self._ask(protocol.PRELOAD)
 
     def wait_ready(self) -> None:
         """Wait until torch, and what else was asked for, is loaded over there.
@@ -46,10 +55,12 @@ class Party:
             SandboxError: it never came up; the message carries its last words.
         """
         while self._owed:
-            if self._answer() != protocol.OK:
+            if self._answer(self._profile.start_s) != protocol.OK:
                 words = protocol.printable(self._box.log()[-400:], 300)
                 raise SandboxError(f"the sandbox did not start: {words or 'no answer'}")
             self._owed -= 1
+            if self.child is None:
+                self._walls = frozenset(descendants(self._box.pid))
 
     def spawn(self) -> Child:
         """Fork a fresh process for one operator; the one before is killed with all it started.
@@ -60,7 +71,7 @@ class Party:
         try:
             return self._spawn()
         except Fell:
-            self.close()
+            self._end()
             self._start()
             return self._spawn()
 
@@ -71,7 +82,7 @@ class Party:
         """
         if not self._preloads:
             self._preloads = True
-            self._ask_preload()
+            self._ask(protocol.PRELOAD)
 
     def freeze(self) -> None:
         """Stop every process of the operator, so that it cannot disturb the others' turn."""
@@ -90,11 +101,27 @@ class Party:
         try:
             self._tell(protocol.KILL)
         except Fell:
-            self.close()
+            self._end()
             self._start()
 
+    def operator_pids(self) -> list[int]:
+        """Return the host's ids of the operator's processes: all but the zygote and its walls."""
+        return [pid for pid in descendants(self._box.pid) if pid not in self._walls]
+
+    def cpu_time_s(self) -> float | None:
+        """Return the processor time of everything that ever ran inside, where it is accounted."""
+        return self._box.cpu_time_s()
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the most memory ever in use inside at once, where it is accounted."""
+        return self._box.peak_memory_bytes()
+
     def close(self) -> None:
-        """Kill the sandbox and everything in it."""
+        """Kill the sandbox and everything in it; only what it compiled is kept."""
+        self._pack()
+        self._end()
+
+    def _end(self) -> None:
         if self.child is not None:
             self.child.close()
             self.child = None
@@ -107,11 +134,26 @@ class Party:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask_preload(self) -> None:
+    def _ask(self, word: bytes, fds: Sequence[int] = ()) -> None:
+        """Ask for what takes long; the answer is waited for on the next use."""
         # Where the sandbox is gone already, reading the answer owed tells so, with its last words.
         with contextlib.suppress(OSError):
-            self._judge.send(protocol.PRELOAD)
+            socket.send_fds(self._judge, [word], list(fds))
         self._owed += 1
+
+    def _pack(self) -> None:
+        """Keep what was compiled here, if anything was, for this candidate's next sandbox."""
+        tier, mounts, _, _ = self._settings
+        if mounts.cache is None or not tier.isolated or self._owed:
+            return
+        archive = sealed(MAX_BYTES)
+        try:
+            self._tell(protocol.KILL)
+            self._tell(protocol.PACK, (archive,), _PACK_S)
+        except (Fell, SandboxError):
+            os.close(archive)
+        else:
+            mounts.cache.keep(archive, self._unpacked)
 
     def _spawn(self) -> Child:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -127,17 +169,18 @@ class Party:
             os.close(page)
         return self.child
 
-    def _tell(self, word: bytes, fds: Sequence[int] = ()) -> None:
+    def _tell(self, word: bytes, fds: Sequence[int] = (), limit_s: float | None = None) -> None:
         self.wait_ready()
         try:
             socket.send_fds(self._judge, [word], list(fds))
         except OSError:
             raise Fell(Fault.CRASH, "its sandbox is gone") from None
-        if self._answer() != protocol.OK:
+        if self._answer(limit_s or PROMPT_S) != protocol.OK:
             raise Fell(Fault.CRASH, "its sandbox is gone")
 
-    def _answer(self) -> bytes:
+    def _answer(self, limit_s: float) -> bytes:
         try:
+            self._judge.settimeout(limit_s)
             return self._judge.recv(16)
         except OSError:
             return b""

@@ -15,19 +15,21 @@ class Profile:
     """How much is measured. Times are limits in seconds unless named otherwise."""
 
     name: str
-    restarts: int
-    """Fresh processes of each party; the independent unit of the speed score."""
-    more_restarts: int
-    """Added, for operators whose A/A control was noisy, before the noise gate decides."""
+    looks: tuple[int, ...]
+    """Restarts (fresh processes of each party, the independent unit of the speed score) after which
+    is decided; operators about which nothing can be told yet go on to the next look."""
     rounds: int
     """Interleaved rounds of one workload in one restart."""
     block_us: float = 2000.0
     """Least length of one timed block, set from the baseline."""
-    workload_s: float = 0.2
+    workload_s: float = 0.1
     """Time of one workload in one restart, from which the rounds are cut back."""
     warmup_rounds: int = 4
     """Run before the first that counts, in the same random order."""
-    train_speed: bool = False
+    every_dtype: bool = False
+    """Time every dtype the operator has; otherwise float32, or the first."""
+    every_mode: bool = False
+    """Time forward with backward, and under torch.compile, besides the forward call."""
     start_s: float = 60.0
     prepare_s: float = 90.0
     """Import, build and first call, where a JIT compiles."""
@@ -37,14 +39,19 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(
-        name="quick", restarts=2, more_restarts=0, rounds=5, workload_s=0.1, board=False
-    ),
-    "standard": Profile(name="standard", restarts=5, more_restarts=4, rounds=10),
+    "quick": Profile(name="quick", looks=(2,), rounds=5, board=False),
+    "first": Profile(name="first", looks=(7,), rounds=10),
+    "standard": Profile(name="standard", looks=(7, 13), rounds=10),
     "full": Profile(
-        name="full", restarts=8, more_restarts=12, rounds=30, workload_s=1.5, train_speed=True
+        name="full",
+        looks=(7, 13, 20, 32),
+        rounds=30,
+        workload_s=0.5,
+        every_dtype=True,
+        every_mode=True,
     ),
 }
+"""`first` is what a hub runs at once; what it leaves undecided comes back as `standard`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

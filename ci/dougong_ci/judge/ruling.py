@@ -10,10 +10,12 @@ import uuid
 from typing import Any
 
 from dougong_ci.judge import host
-from dougong_ci.judge.claims import settle
+from dougong_ci.judge.claims import open_claims, settle
 from dougong_ci.judge.docket import GATES, Docket
 from dougong_ci.judge.request import JudgeRequest
 from dougong_ci.judge.speed import SLOWEST
+from dougong_ci.quality.cost import pareto
+from dougong_ci.report.decision import Decision
 from dougong_ci.report.score import score_cases
 from dougong_ci.report.verdict import Outcome, Score, SpeedCase, Subject, Verdict
 
@@ -25,12 +27,20 @@ NOISE_INTERVAL = 0.05
 PLAUSIBLE = 10.0
 """Beyond this over an exact baseline a person looks first."""
 FLOOR_SHARE = 0.9
+WAITING_SHARE = 0.05
+"""Of the timed span, that judge and timed process waited for a processor; one busy neighbour on
+two cores shows as a third."""
 
 
 def noise(cases: list[SpeedCase], seed: int) -> tuple[str, list[Score]]:
-    """Return why the A/A control disqualifies the times (or nothing), and its scores."""
+    """Return why a busy host or the A/A control disqualifies the times, and the control's scores.
+
+    The reason is empty where nothing does.
+    """
     control = [dataclasses.replace(case, candidate_us=case.control_us) for case in cases]
     scores = score_cases(control, seed)
+    if reason := busy(cases):
+        return reason, scores
     for score in scores:
         if not 1 / (1 + NOISE_MEDIAN) <= score.speedup <= 1 + NOISE_MEDIAN:
             return f"identical code measured {score.speedup:.3f}x; the limit is ±2.5 %", scores
@@ -38,6 +48,31 @@ def noise(cases: list[SpeedCase], seed: int) -> tuple[str, list[Score]]:
             interval = f"[{score.ci_low:.3f}, {score.ci_high:.3f}]"
             return f"interval of identical code {interval}; the limit is ±5 %", scores
     return "", scores
+
+
+def busy(cases: list[SpeedCase]) -> str:
+    """Return why the machine had other work, or nothing; no number of restarts mends that."""
+    waiting = [share for case in cases for share in case.waiting_share]
+    if not waiting or (share := statistics.median(waiting)) <= WAITING_SHARE:
+        return ""
+    return (
+        f"the machine was busy: {share:.0%} of the timed span was spent waiting for a processor; "
+        f"the limit is {WAITING_SHARE:.0%}"
+    )
+
+
+def settled(docket: Docket, seed: int) -> bool:
+    """Say whether more restarts would tell nothing new.
+
+    The machine is busy; or the control is quiet, every board decided and every claim answered.
+    """
+    cases = list(docket.speed.values())
+    if busy(cases):
+        return True
+    if noise(cases, seed)[0]:
+        return False
+    decided = all(s.decision != Decision.UNDECIDED for s in score_cases(cases, seed))
+    return decided and not open_claims(docket.operator.claims, cases)
 
 
 def rule_on_speed(docket: Docket, seed: int) -> None:
@@ -52,7 +87,7 @@ def rule_on_speed(docket: Docket, seed: int) -> None:
         scores = score_cases(cases, seed)
         docket.held = _held(cases, scores, exact=docket.answers.contract.equivalence == "exact")
         gate.measurements = {"scores": [dataclasses.asdict(score) for score in scores]}
-        gate.summary = ", ".join(f"{_interval(s)} over {cases[0].baseline}" for s in scores)
+        gate.summary = _spoken(scores, cases)
         if docket.held:
             gate.outcome, gate.summary = Outcome.INCONCLUSIVE, docket.held
         elif (slower := min(map(_slower, cases))) > SLOWEST:
@@ -96,6 +131,9 @@ def assemble(docket: Docket, request: JudgeRequest, judge: dict[str, Any], load:
         summary=_summary(docket, outcome, cases, seed),
         gates=[docket.gates[name] for name in GATES],
         accuracy=docket.accuracy,
+        histograms=docket.spread.histograms(),
+        quality=docket.quality,
+        pareto=pareto(docket.quality, docket.lengths),
         speed=cases,
         scores=score_cases(cases, seed),
         fingerprint={
@@ -106,7 +144,7 @@ def assemble(docket: Docket, request: JudgeRequest, judge: dict[str, Any], load:
         judge=judge,
         started_at=_iso(docket.began),
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(),
-        claims=settle(docket.operator.claims, cases, seed),
+        claims=settle(docket.operator.claims, cases, docket.accuracy, docket.gates),
     )
 
 
@@ -139,7 +177,7 @@ def _summary(docket: Docket, outcome: Outcome, cases: list[SpeedCase], seed: int
             if docket.gates[name].outcome is wanted and outcome is wanted:
                 return f"{name}: {docket.gates[name].summary}"
     scores = score_cases(cases, seed)
-    return ", ".join(f"{_interval(s)} over {cases[0].baseline}" for s in scores) or "not measured"
+    return _spoken(scores, cases) or "not measured"
 
 
 def _held(cases: list[SpeedCase], scores: list[Score], *, exact: bool) -> str:
@@ -163,7 +201,17 @@ def _slower(case: SpeedCase) -> float:
 
 
 def _interval(score: Score) -> str:
-    return f"{score.speedup:.3f}x [{score.ci_low:.3f}, {score.ci_high:.3f}] {score.mode}"
+    return (
+        f"{score.speedup:.3f}x [{score.ci_low:.3f}, {score.ci_high:.3f}] {score.mode} {score.dtype}"
+    )
+
+
+def _spoken(scores: list[Score], cases: list[SpeedCase]) -> str:
+    """Say the speed of every board in one line, with what was decided."""
+    words = {"faster": "faster", "not_faster": "not faster", "undecided": "undecided"}
+    return ", ".join(
+        f"{_interval(s)} over {cases[0].baseline}, {words[s.decision]}" for s in scores
+    )
 
 
 def _iso(seconds: float) -> str:

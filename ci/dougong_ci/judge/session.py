@@ -6,14 +6,10 @@ import collections
 import contextlib
 import dataclasses
 import itertools
-import os
 import random
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,17 +19,20 @@ from dougong import contracts
 from dougong_ci.judge import host, ruling
 from dougong_ci.judge.answers import Answers
 from dougong_ci.judge.child import Fell
-from dougong_ci.judge.correctness import Correctness, asked
+from dougong_ci.judge.correctness import Correctness
 from dougong_ci.judge.discover import discover
 from dougong_ci.judge.docket import Broken, Docket, Emit, Over
+from dougong_ci.judge.heats import heats
 from dougong_ci.judge.party import Party
-from dougong_ci.judge.request import JudgeRequest, draw_seed
+from dougong_ci.judge.request import JudgeRequest, Profile, draw_seed
 from dougong_ci.judge.source import Source, SubmissionError, opened
 from dougong_ci.judge.speed import Bench, Race
+from dougong_ci.quality.cost import time_lengths
+from dougong_ci.quality.gate import Quality
 from dougong_ci.report.verdict import Verdict
-from dougong_ci.sandbox import Mounts, Tier, probe
+from dougong_ci.sandbox import Cache, Mounts, Tier, probe, tuning
 
-VERSION = "1"
+VERSION = "2"
 """Of the judge's rules; verdicts of different versions are not compared."""
 
 
@@ -83,14 +82,16 @@ class Session:
         self._on_verdict = on_verdict
         self._seed = draw_seed() if request.seed is None else request.seed
         self._tier: Tier = probe()
+        self._trusted = Mounts()
         self._load = host.load()
         self._verdicts: list[Verdict] = []
         self._finishing = threading.Lock()
 
     def run(self) -> list[Verdict]:
         """Run everything and return the verdicts."""
-        with _cache_folder(self._tier) as cache:
+        with Cache() as cache, Cache() as trusted:
             plugin = Mounts(plugin=self._source.folder, extra=self._source.extra, cache=cache)
+            self._trusted = Mounts(cache=trusted)
             with self._party(plugin, pinned=False) as party:
                 dockets = self._dockets(party)
                 # Nothing is timed here; compilers take longest, so what they do comes first.
@@ -109,13 +110,14 @@ class Session:
 
     def _lane(self, queue: collections.deque[Docket], party: Party) -> None:
         """Run the correctness gates of one operator after the other, until none is left."""
-        if any(map(_loads_compiler, queue)):
+        if any(_loads_compiler(docket) for docket in queue):
             party.preload_compiler()
         with contextlib.suppress(IndexError):
             while True:
                 docket = queue.popleft()
                 if not docket.unavailable:
-                    Correctness(docket, party, self._profile).run()
+                    Correctness.sandboxed(docket, party, self._profile).run()
+                    Quality(docket, party, self._profile).run()
                 if not docket.standing:
                     self._finish(docket)
 
@@ -139,28 +141,28 @@ class Session:
 
     def _measure(self, dockets: list[Docket], plugin: Mounts) -> None:
         """Restart by restart, measure those that stand; then rule on each."""
-        profile = self._profile
         standing = dockets
-        for restart in range(profile.restarts + profile.more_restarts):
-            if restart >= profile.restarts:
-                standing = [d for d in standing if _noisy(d, self._seed)]
-            if not standing:
-                break
-            many = f"{len(standing)} operator{'s' * (len(standing) != 1)}"
-            self._emit({"kind": "progress", "message": f"speed, restart {restart + 1}: {many}"})
-            compiles = any(_loads_compiler(docket) for docket in standing)
-            with self._bench(plugin, compiles=compiles) as bench:
-                for answers, group in itertools.groupby(standing, lambda docket: docket.answers):
-                    for docket in group:
-                        self._race(docket, bench, restart)
-                    answers.forget()
-            standing = [d for d in standing if d.standing]
-            self._rule([d for d in dockets if d not in standing or self._settled(d, restart)])
+        done = 0
+        for look in self._profile.looks:
+            for restart in range(done, look):
+                if standing:
+                    self._restart(standing, plugin, restart)
+                standing = [d for d in standing if d.standing]
+                self._rule([d for d in dockets if not d.standing])
+            done = look
+            self._rule([d for d in standing if ruling.settled(d, self._seed)])
+            standing = [d for d in standing if not d.finished]
         self._rule(dockets)
 
-    def _settled(self, docket: Docket, restart: int) -> bool:
-        done = restart + 1 >= self._profile.restarts
-        return done and not _noisy(docket, self._seed)
+    def _restart(self, dockets: list[Docket], plugin: Mounts, restart: int) -> None:
+        many = f"{len(dockets)} operator{'s' * (len(dockets) != 1)}"
+        self._emit({"kind": "progress", "message": f"speed, restart {restart + 1}: {many}"})
+        compiles = any(_loads_compiler(docket, self._profile) for docket in dockets)
+        with self._bench(plugin, compiles=compiles) as bench:
+            for answers, group in itertools.groupby(dockets, lambda docket: docket.answers):
+                for docket in group:
+                    self._race(docket, bench, restart)
+                answers.forget()
 
     def _rule(self, dockets: list[Docket]) -> None:
         for docket in dockets:
@@ -172,17 +174,17 @@ class Session:
 
     def _race(self, docket: Docket, bench: Bench, restart: int) -> None:
         """Measure one operator in one restart; a fall ends its trial."""
-        contract, operator = docket.answers.contract, docket.operator
-        source = random.Random(docket.answers.seed("race", operator.name, str(restart)))  # noqa: S311 - seeded by the secret, repeatable afterwards
+        seed = docket.answers.seed("race", docket.operator.name, str(restart))
+        source = random.Random(seed)  # noqa: S311 - seeded by the secret, repeatable afterwards
         children = bench.spawn(source)
-        correctness = Correctness(docket, bench.candidate, self._profile)
+        correctness = Correctness.sandboxed(docket, bench.candidate, self._profile)
         with contextlib.suppress(Over):
             try:
                 correctness.check_again(children["candidate"])
-                mode = "train" if contract.family == "optimizer" else "infer"
-                for workload in asked(contract, operator, contract.workloads, "speed"):
-                    race = Race(docket, bench, children, self._profile, source)
-                    race.run(workload, mode, restart)
+                for heat in heats(docket, self._profile):
+                    Race(docket, heat, bench, children, self._profile, source).run(restart)
+                if restart == 0:
+                    time_lengths(docket, bench.parties, children, self._profile, source)
             except (Broken, Fell) as wrong:
                 name = "determinism" if "another process" in str(wrong) else "speed"
                 with docket.gate(name):
@@ -192,7 +194,7 @@ class Session:
     @contextlib.contextmanager
     def _bench(self, plugin: Mounts, *, compiles: bool) -> Iterator[Bench]:
         with contextlib.ExitStack() as stack:
-            mounts = {"baseline": Mounts(), "control": Mounts(), "candidate": plugin}
+            mounts = {"baseline": self._trusted, "control": self._trusted, "candidate": plugin}
             # All three start at once, in any order: which pages of memory a process gets depends
             # on who asked before, and stays the same over restarts where the order does.
             order = random.sample(list(mounts), len(mounts))
@@ -224,6 +226,7 @@ class Session:
             "sandbox": self._tier.name,
             "sandbox_detail": self._tier.detail,
             "fit_for_board": self._tier.isolated and self._profile.board,
+            "environment": tuning(),
             "repeat": self._request.repeat,
         }
 
@@ -232,18 +235,16 @@ def _compiles(docket: Docket) -> bool:
     return "c++-compiler" in docket.operator.needs
 
 
-def _loads_compiler(docket: Docket) -> bool:
+def _loads_compiler(docket: Docket, profile: Profile | None = None) -> bool:
     """Say whether a call imports torch.compile's modules, for seconds, as torch.optim does."""
+    if profile is not None and any(heat.mode == "compiled" for heat in heats(docket, profile)):
+        return True
     return _compiles(docket) or docket.answers.contract.id.startswith("optimizer.")
 
 
 def _longest_first(docket: Docket) -> int:
     """Rank backends, which compile whole models, before kernels compiled, before the rest."""
     return -2 * docket.answers.contract.id.startswith("backend.") - _compiles(docket)
-
-
-def _noisy(docket: Docket, seed: int) -> bool:
-    return bool(docket.speed) and bool(ruling.noise(list(docket.speed.values()), seed)[0])
 
 
 @contextlib.contextmanager
@@ -255,15 +256,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def _cache_folder(tier: Tier) -> Iterator[Path]:
-    """Give the candidate a folder for compiled kernels that outlives its restarts only."""
-    folder = Path(tempfile.mkdtemp(prefix="dougong-cache-"))
-    if tier.uid is not None:
-        os.chown(folder, tier.uid, tier.uid)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

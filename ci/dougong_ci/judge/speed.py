@@ -6,9 +6,9 @@ candidate is frozen whenever it is not its turn. A call is timed from the moment
 shown and the flag is raised to the moment its flag comes back with the results copied.
 
 What is checked of timed calls: every output of the candidate against the baseline's output for the
-same inputs (a wrong or missing answer differs by orders of magnitude more than rounding), and a
-random few, chosen after the call, against the float64 golden with the accuracy rule. Cheating on a
-share f of calls is met by the second alone with probability 1 - (1 - f)^n over n checks.
+same inputs, as closely as trusted implementations agree with the float64 golden (16 times their
+distance, so that half the bits do not pass); and some, chosen at random after the call, against
+the golden itself with the accuracy rule.
 
 The first rounds are thrown away: in the ten calls after a start, equal processes were seen to
 differ by 5 % in favour of the one that was warmed last. For the same reason no party has a fixed
@@ -19,30 +19,32 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import random
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from dougong.contracts.definition import Case, Cost, Workload
+from dougong.contracts.definition import Case, Cost
 from dougong_ci.judge import host
-from dougong_ci.judge.answers import compared
+from dougong_ci.judge.answers import Answer, compared
 from dougong_ci.judge.child import Child, Fell
 from dougong_ci.judge.docket import Broken, Docket
-from dougong_ci.judge.memory import image
+from dougong_ci.judge.heats import Heat
+from dougong_ci.judge.memory import LATE, numbered
+from dougong_ci.judge.meter import Meter, Readings
+from dougong_ci.judge.mixing import Mixer, Redrawer
 from dougong_ci.judge.party import Party
 from dougong_ci.judge.request import Profile
 from dougong_ci.report.verdict import SpeedCase
 from dougong_ci.runner.protocol import Fault
 
-GOLDEN_CHECKS = 2
-"""Timed outputs a workload and restart that are held to the float64 golden."""
-COARSE = 1e-3
-"""Relative L2 distance to the baseline's output beyond which a timed float32 output is wrong."""
+GOLDEN_SHARE = 0.5
+"""Chance that one timed output of a workload and restart is held to the float64 golden."""
+AGREEMENT = 16.0
+"""How many times farther than trusted implementations are from the golden a timed output may be
+from the baseline's. Half the bits are three orders of magnitude away."""
 SLOWEST = 20.0
 """A candidate this much slower than the baseline on every workload is refused: nobody can use it,
 and it would hold the queue."""
@@ -73,59 +75,84 @@ class Bench:
 
 
 class Race:
-    """One workload of one operator in one restart."""
+    """One heat of one operator in one restart."""
 
     def __init__(
         self,
         docket: Docket,
+        heat: Heat,
         bench: Bench,
         children: dict[str, Child],
         profile: Profile,
         source: random.Random,
     ) -> None:
         self._docket = docket
+        self._heat = heat
         self._bench = bench
         self._children = children
         self._profile = profile
         self._source = source
         self._contract = docket.answers.contract
+        self._meter = Meter(bench.parties)
 
-    def run(self, workload: Workload, mode: str, restart: int) -> None:
+    def run(self, restart: int) -> None:
         """Measure, and append the samples of this restart to the docket.
 
         Raises:
-            Broken: a timed output was wrong.
+            Broken: a timed output was wrong, or the candidate computed outside its turn.
             Fell: the candidate fell.
         """
-        dtype = speed_dtype(self._docket)
-        case = self._docket.answers.shared(workload, dtype, f"speed-{restart}-a")
-        other = self._docket.answers.shared(workload, dtype, f"speed-{restart}-b")
-        shaped = self._docket.answers.forward(workload, dtype).natives[0]
-        self._prepare(case, shaped)
-        mixer = self._mixer(workload, dtype, case, other)
+        answers, heat = self._docket.answers, self._heat
+        case = answers.shared(heat.workload, heat.dtype, f"speed-{restart}-a")
+        model = self._model()
+        self._prepare(case, model)
+        mixer = self._mixer(case, model, restart)
+        limits = self._limits(model)
         calls, rounds, base_us = self._warm_up(mixer)
         times: dict[str, list[float]] = {name: [] for name in self._children}
-        check_after = {self._source.randrange(calls * rounds) for _ in range(GOLDEN_CHECKS)}
-        chosen: list[tuple[Case, list[Tensor]]] = []
-        for index in range(rounds):
-            packed = [mixer.draw() for _ in range(calls)]
-            outputs = self._round(packed, times)
-            for i, results in enumerate(outputs["candidate"]):
-                self._compare(workload, results, outputs["baseline"][i])
-                if index * calls + i in check_after:
-                    chosen.append((mixer.case(packed[i]), results))
-            if index + 1 >= _LEAST_ROUNDS and times["candidate"][-1] > SLOWEST * 2 * base_us:
-                break
-        self._hold_to_golden(workload, dtype, chosen)
-        self._record(workload, mode, times)
+        check_after = self._source.randrange(calls * rounds)
+        chosen: list[tuple[Tensor, list[Tensor]]] = []
+        with self._meter.reading():
+            for index in range(rounds):
+                packed = [mixer.draw() for _ in range(calls)]
+                outputs = self._round(packed, times)
+                for i, results in enumerate(outputs["candidate"]):
+                    self._compare(limits, results, outputs["baseline"][i])
+                    if index * calls + i == check_after:
+                        chosen.append((packed[i], results))
+                if index + 1 >= _LEAST_ROUNDS and times["candidate"][-1] > SLOWEST * 2 * base_us:
+                    break
+        if chosen and self._source.random() < GOLDEN_SHARE:
+            self._hold_to_golden(case, model, mixer, *chosen[0])
+        readings = self._meter.readings()
+        self._record(times, readings)
+        if readings.trespass:
+            raise Broken(f"{heat.workload.name}: {readings.trespass}", code="REJECTED_TAMPER")
 
-    def _prepare(self, case: Case, shaped: Sequence[Tensor]) -> None:
+    def _model(self) -> Answer:
+        """Return an answer of the heat's kind, for the shapes and the agreement to expect."""
+        answers, heat = self._docket.answers, self._heat
+        if heat.mode == "train" and self._contract.family != "optimizer":
+            answer = answers.backward(heat.workload, heat.dtype)
+            if answer is None:
+                raise RuntimeError(f"{heat.workload.name} has nothing to differentiate")
+            return answer
+        return answers.forward(heat.workload, heat.dtype)
+
+    def _prepare(self, case: Case, model: Answer) -> None:
         """Bind each party's target to the case, in any order."""
         baseline = next(iter(self._contract.baselines.values()))
         self._bench.candidate.thaw()
         for name in self._shuffled():
             target = self._docket.operator.target if name == "candidate" else baseline
-            self._children[name].prepare(self._contract.id, target, case, shaped)
+            self._children[name].prepare(
+                self._contract.id,
+                target,
+                case,
+                model.natives[0],
+                model.flowing,
+                compiled=self._heat.mode == "compiled",
+            )
         self._bench.candidate.freeze()
 
     def _shuffled(self) -> list[str]:
@@ -133,12 +160,20 @@ class Race:
         self._source.shuffle(order)
         return order
 
-    def _mixer(self, workload: Workload, dtype: torch.dtype, case: Case, other: Case) -> Mixer:
-        child, source = self._children["baseline"], self._source
+    def _mixer(self, case: Case, model: Answer, restart: int) -> Mixer:
+        answers, heat, source = self._docket.answers, self._heat, self._source
+        child = self._children["baseline"]
+        flowing = numbered("flowing", model.flowing)
+        mine = {**case.tensors, **flowing}
         if self._contract.equivalence == "exact":
-            return Mixer(case, other, child, source)
+            other = answers.shared(heat.workload, heat.dtype, f"speed-{restart}-b")
+            return Mixer(mine, {**other.tensors, **flowing}, child, source)
+        generate = self._contract.generate
         return Redrawer(
-            case, child, source, lambda seed: self._contract.generate(workload, seed, dtype)
+            mine,
+            child,
+            source,
+            lambda seed: {**generate(heat.workload, seed, heat.dtype).tensors, **flowing},
         )
 
     def _warm_up(self, mixer: Mixer) -> tuple[int, int, float]:
@@ -160,14 +195,18 @@ class Race:
     def _turn(self, name: str) -> Iterator[Child]:
         """Give one party the floor; the candidate runs only then."""
         child = self._children[name]
-        if name == "candidate":
-            self._bench.candidate.thaw()
-        try:
+        if name != "candidate":
             with child.armed():
                 yield child
-        finally:
-            if name == "candidate" and not child.fallen:
-                self._bench.candidate.freeze()
+            return
+        with self._meter.turn():
+            self._bench.candidate.thaw()
+            try:
+                with child.armed():
+                    yield child
+            finally:
+                if not child.fallen:
+                    self._bench.candidate.freeze()
 
     def _round(
         self, packed: Sequence[Tensor], times: dict[str, list[float]]
@@ -186,141 +225,82 @@ class Race:
                     kept.append(child.buffers.results())
                     stray = child.buffers.strays(each)
                     if stray and name == "candidate":
-                        raise Fell(Fault.ALIAS, stray)
+                        raise Fell(Fault.TAMPER if stray == LATE else Fault.ALIAS, stray)
             times[name].append(total_us / len(packed))
             outputs[name] = kept
         return outputs
 
-    def _compare(self, workload: Workload, found: list[Tensor], expected: list[Tensor]) -> None:
-        limit = COARSE
-        if (loose := self._contract.tolerance.max_relative_l2) is not None:
-            limit = 2 * loose
-        for mine, theirs in zip(found, expected, strict=True):
+    def _compare(self, limits: list[float], found: list[Tensor], expected: list[Tensor]) -> None:
+        for mine, theirs, limit in zip(found, expected, limits, strict=True):
             apart = float((mine.float() - theirs.float()).norm())
-            if not apart <= limit * float(theirs.float().norm()) + 1e-30:
+            size = float(theirs.float().norm())
+            if not apart <= limit * size + 1e-30:
                 raise Broken(
-                    f"{workload.name}: a timed output is wrong, {apart:.3g} away from the baseline",
+                    f"{self._heat.workload.name}: a timed output is wrong: {apart / size:.3g} of "
+                    f"its size away from the baseline's, the limit is {limit:.3g}",
                     gate="accuracy",
                 )
 
+    def _limits(self, model: Answer) -> list[float]:
+        """Return, for each output, the relative L2 distance to the baseline's that is allowed."""
+        if (loose := self._contract.tolerance.max_relative_l2) is not None:
+            return [2 * loose] * len(model.golden)
+        return [
+            AGREEMENT * max(_apart(native[i], golden) for native in model.natives)
+            + 4 * torch.finfo(model.natives[0][i].dtype).eps
+            for i, golden in enumerate(model.golden)
+        ]
+
     def _hold_to_golden(
-        self, workload: Workload, dtype: torch.dtype, chosen: Sequence[tuple[Case, list[Tensor]]]
+        self, case: Case, model: Answer, mixer: Mixer, packed: Tensor, results: list[Tensor]
     ) -> None:
-        """Compare chosen outputs with the float64 golden; the runner's core is idle meanwhile."""
+        """Compare one timed call with the float64 golden, by the accuracy rule."""
+        heat, answers = self._heat, self._docket.answers
+        shown = mixer.tensors(packed)
+        flowing = tuple(shown.pop(name) for name in numbered("flowing", model.flowing))
+        mixed = dataclasses.replace(case, tensors={**case.tensors, **shown})
+        answer = answers.of(heat.workload, heat.dtype, mixed)
+        if flowing:
+            answer = answers.of_backward(answer, flowing)
+        for i, output in enumerate(results):
+            if wrong := compared(self._contract, answer, i, output).reason:
+                raise Broken(
+                    f"{heat.workload.name}: a timed output is wrong: {wrong}", gate="accuracy"
+                )
 
-        def held(pair: tuple[Case, list[Tensor]]) -> str:
-            answer = self._docket.answers.of(workload, dtype, pair[0])
-            found = (compared(self._contract, answer, i, out) for i, out in enumerate(pair[1]))
-            return next((each.reason for each in found if not each.passed), "")
-
-        with ThreadPoolExecutor(
-            GOLDEN_CHECKS, initializer=torch.set_num_threads, initargs=(1,)
-        ) as two:
-            for wrong in two.map(held, chosen):
-                if wrong:
-                    raise Broken(
-                        f"{workload.name}: a timed output is wrong: {wrong}", gate="accuracy"
-                    )
-
-    def _record(self, workload: Workload, mode: str, times: dict[str, list[float]]) -> None:
-        dtype = speed_dtype(self._docket)
+    def _record(self, times: dict[str, list[float]], readings: Readings) -> None:
+        workload, dtype = self._heat.workload, self._heat.dtype
         case = self._docket.speed.setdefault(
-            workload.name,
+            self._heat.key,
             SpeedCase(
                 workload=workload.name,
                 params=dict(workload.params),
                 dtype=str(dtype).removeprefix("torch."),
-                mode=mode,
+                mode=self._heat.mode,
                 weight=workload.weight,
                 baseline=next(iter(self._contract.baselines)),
                 baseline_us=[],
                 candidate_us=[],
                 control_us=[],
-                floor_us=host.floor_us(self._least_cost(workload, dtype)),
+                floor_us=host.floor_us(self._least_cost()),
             ),
         )
         case.baseline_us.append(times["baseline"])
         case.candidate_us.append(times["candidate"])
         case.control_us.append(times["control"])
+        readings.add_to(case)
 
-    def _least_cost(self, workload: Workload, dtype: torch.dtype) -> Cost:
-        cost = self._contract.cost(workload, dtype)
+    def _least_cost(self) -> Cost:
+        cost = self._contract.cost(self._heat.workload, self._heat.dtype)
         if self._contract.equivalence == "exact":
             return cost
         # Leaving arithmetic out is what an approximation is for; its inputs it must still read.
         return Cost(flops=0.0, bytes=cost.bytes)
 
 
-class Mixer:
-    """Never-seen inputs at the price of one pass over memory.
-
-    x = a + w (b - a) with two secret draws a and b of the workload, b shifted by a random offset
-    and w random: every element differs in every call. Tensors that are not finite floating point
-    (masks, indices) stay as drawn.
-    """
-
-    def __init__(self, case: Case, other: Case, child: Child, source: random.Random) -> None:
-        if child.buffers is None:
-            raise RuntimeError("prepare a case before mixing it")
-        self._case = case
-        self._plan = child.buffers.in_plan
-        self._source = source
-        self._base = image(self._plan, case.tensors)
-        doubled: dict[str, Tensor] = {}
-        for name, slot in self._plan.slots.items():
-            mine = slot.storage(self._base)
-            theirs = other.tensors.get(name)
-            if theirs is None or not mine.is_floating_point():
-                continue
-            flat = theirs.detach().contiguous().flatten()
-            if flat.numel() == mine.numel() > 0 and _all_finite(mine) and _all_finite(flat):
-                doubled[name] = torch.cat((flat, flat))
-        self._doubled = doubled
-
-    def draw(self) -> Tensor:
-        """Return the bytes of one new call."""
-        packed = self._base.clone()
-        for name, twice in self._doubled.items():
-            slot = self._plan.slots[name]
-            mine = slot.storage(packed)
-            offset = self._source.randrange(mine.numel())
-            weight = self._source.uniform(0.3, 0.7)
-            torch.lerp(mine, twice[offset : offset + mine.numel()], weight, out=mine)
-        return packed
-
-    def case(self, packed: Tensor) -> Case:
-        """Return the case that those bytes hold."""
-        tensors: dict[str, Tensor | None] = dict(self._case.tensors)
-        for name, slot in self._plan.slots.items():
-            if name in tensors:
-                tensors[name] = slot.view(packed)
-        return dataclasses.replace(self._case, tensors=tensors)
-
-
-class Redrawer(Mixer):
-    """Never-seen inputs drawn anew: what approximations rely on would not survive mixing."""
-
-    def __init__(
-        self, case: Case, child: Child, source: random.Random, generate: Callable[[int], Case]
-    ) -> None:
-        super().__init__(case, case, child, source)
-        self._generate = generate
-
-    def draw(self) -> Tensor:
-        """Return the bytes of one new call."""
-        return image(self._plan, self._generate(self._source.getrandbits(48)).tensors)
-
-
-def _all_finite(values: Tensor) -> bool:
-    # Ten times faster than isfinite().all(): NaN comes out of both ends, infinity of one.
-    return all(math.isfinite(float(end)) for end in torch.aminmax(values))
-
-
-def speed_dtype(docket: Docket) -> torch.dtype:
-    """Return float32 where the operator has it, otherwise its first dtype of the contract's."""
-    names = [name for name in docket.answers.contract.dtypes if name in docket.operator.dtypes]
-    name = "float32" if "float32" in names else names[0]
-    found = getattr(torch, name)
-    if not isinstance(found, torch.dtype):
-        raise TypeError(f"{name} is not a torch dtype")
-    return found
+def _apart(value: Tensor, golden: Tensor) -> float:
+    """Return the relative L2 distance over what is finite in both."""
+    gold = golden.double()
+    error = (value.double() - gold).nan_to_num(0.0, 0.0, 0.0)
+    size = float(gold.nan_to_num(0.0, 0.0, 0.0).norm())
+    return float(error.norm()) / size if size else 0.0

@@ -13,6 +13,7 @@ import random
 import statistics
 from collections.abc import Sequence
 
+from dougong_ci.report.decision import decide_board
 from dougong_ci.report.verdict import Score, SpeedCase
 
 RESAMPLES = 2_000
@@ -51,6 +52,7 @@ def score_cases(cases: Sequence[SpeedCase], seed: int) -> list[Score]:
         total = sum(case.weight for case in members)
         weights = [case.weight for case in measured]
         low, high = _interval(restarts, weights, seed)
+        scores_by_restart = by_restart(restarts, weights)
         scores.append(
             Score(
                 dtype=dtype,
@@ -60,6 +62,7 @@ def score_cases(cases: Sequence[SpeedCase], seed: int) -> list[Score]:
                 ci_high=math.exp(high),
                 coverage=sum(weights) / total,
                 restarts=len(restarts[0]),
+                decision=str(decide_board(measured, restarts, scores_by_restart)),
             )
         )
     return scores
@@ -95,6 +98,15 @@ def restart_log_ratios(
         base_log, cand_log = (list(map(math.log, times)) for times in (base_us, cand_us))
         ratios.append(statistics.median(b - c for b in base_log for c in cand_log))
     return ratios
+
+
+def by_restart(ratios: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
+    """Return the score S_p of each restart: the weighted mean of its cases' log ratios."""
+    total = math.fsum(weights)
+    return [
+        math.fsum(w * y for w, y in zip(weights, of_one, strict=True)) / total
+        for of_one in zip(*ratios, strict=True)
+    ]
 
 
 def _weighted(restarts: list[list[float]], weights: list[float]) -> float:

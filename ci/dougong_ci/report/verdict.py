@@ -122,7 +122,8 @@ class SpeedCase:
     params: dict[str, Any]
     dtype: str
     mode: str
-    """`infer` (forward) or `train` (forward and backward)."""
+    """`infer` (forward), `train` (forward and backward) or `compiled` (forward under
+    `torch.compile`, the baseline too)."""
     weight: float
     baseline: str
     baseline_us: list[list[float]]
@@ -131,6 +132,14 @@ class SpeedCase:
     """The A/A copy of the baseline, in the same rounds."""
     floor_us: float = 0.0
     """Physically least time on this machine; 0 where it was not measured."""
+    cpu_share: list[float] = dataclasses.field(default_factory=list)
+    """By restart: CPU time of everything in the candidate's sandbox over the time it had the
+    floor. Beyond 1, it computed where it was not to; empty where it could not be read."""
+    waiting_share: list[float] = dataclasses.field(default_factory=list)
+    """By restart: share of the timed span that judge and timed process waited for a processor."""
+    peak_bytes: list[int] = dataclasses.field(default_factory=list)
+    """By restart: most memory the candidate's process had held by the end of the case."""
+    baseline_peak_bytes: list[int] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -145,6 +154,9 @@ class Score:
     coverage: float
     """Weight of the cases measured, as a share of all cases of the suite."""
     restarts: int
+    decision: str = "undecided"
+    """`faster`, `not_faster` or `undecided`: whether it beats the baseline by 5 %, by counting
+    restarts (`dougong_ci.report.decision`)."""
 
 
 @dataclasses.dataclass(kw_only=True)
