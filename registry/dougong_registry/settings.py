@@ -19,6 +19,8 @@ DOUGONG_BROKER_URL = (
 WHEEL_MAX_BYTES = 256 * 1024 * 1024
 JOB_LEASE_S = 60
 JOB_ATTEMPTS = 5
+# How long to wait before what could not be told is judged again, and after the last no more.
+JUDGE_RETRY_S = (300, 1200, 4800)
 REQUEST_WINDOW_S = 300
 
 DEBUG = environment.flag(os.environ, "DOUGONG_DEBUG")

@@ -13,11 +13,13 @@ SERVER = os.environ.get("DOUGONG_TEST_POSTGRES_URL", "")
 
 
 @pytest.mark.postgres
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(not SERVER, reason="DOUGONG_TEST_POSTGRES_URL names no server")
 def test_the_api_and_the_pages_behave_the_same_on_postgresql():
     here = Path(__file__).parent
+    pages = here / "web" / "test_pages.py"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", here / "api", here / "web" / "test_pages.py"],
+        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", here / "api", pages],
         cwd=here.parent.parent,
         env={**os.environ, "DOUGONG_DATABASE_URL": SERVER},
         capture_output=True,

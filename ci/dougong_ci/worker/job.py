@@ -73,10 +73,13 @@ def _request(link: HubLink, job: dict[str, Any], folder: Path) -> JudgeRequest:
     profile = PROFILES.get(str(job["profile"]))
     if profile is None:
         raise JobError(f"profile must be one of {', '.join(PROFILES)}, got {job['profile']!r}")
+    operators = tuple(map(str, job.get("operators") or ()))
+    only = "".join(f" --operator {name}" for name in operators)
     return JudgeRequest(
         path=wheel,
+        operators=operators,
         profile=profile,
         distribution=str(job["distribution"]),
         version=str(job["version"]),
-        repeat=f"dougong judge <wheel {job['sha256'][:12]}> --profile {profile.name}",
+        repeat=f"dougong judge <wheel {job['sha256'][:12]}> --profile {profile.name}{only}",
     )

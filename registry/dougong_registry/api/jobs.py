@@ -18,13 +18,14 @@ from dougong_registry.submissions.jobs import job_claim, job_complete, job_event
 
 
 class JobOutput(serializers.Serializer[Any]):
-    """What to judge, and for how long the lease lasts without news."""
+    """What to judge (of operators, none named means all), and how long the lease lasts."""
 
     submission = serializers.IntegerField()
     artifact_url = serializers.CharField()
     sha256 = serializers.CharField()
     distribution = serializers.CharField()
     version = serializers.CharField()
+    operators = serializers.ListField(child=serializers.CharField())
     profile = serializers.CharField()
     lease_s = serializers.IntegerField()
 
@@ -63,7 +64,8 @@ class JobClaimApi(APIView):
                 "sha256": submission.sha256,
                 "distribution": submission.release.plugin.name,
                 "version": submission.release.version,
-                "profile": submission.profile,
+                "operators": job.operators,
+                "profile": job.profile,
                 "lease_s": settings.JOB_LEASE_S,
             }
         )

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from dougong_registry.api.authentication import submitter_of
 from dougong_registry.api.serializers import EventsQuery, UploadInput, output_of, render
 from dougong_registry.boards import selectors
-from dougong_registry.boards.rows import EventRow
+from dougong_registry.boards.rows import EventRow, RetryRow
 from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.problem import Missing
@@ -43,6 +43,7 @@ class SubmissionOutput(serializers.Serializer[Any]):
     error = serializers.CharField(allow_blank=True)
     events_url = serializers.CharField()
     operators = _OperatorOutput(many=True)
+    retry = output_of(RetryRow)(allow_null=True)
 
 
 def _state(submission_id: int) -> dict[str, Any]:
@@ -61,6 +62,7 @@ def _state(submission_id: int) -> dict[str, Any]:
             {"name": each.name, "outcome": each.outcome, "code": each.code, "run_id": each.run_id}
             for each in detail.operators
         ],
+        "retry": detail.retry and render(detail.retry),
     }
 
 

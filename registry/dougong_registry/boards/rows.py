@@ -6,7 +6,8 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from dougong_ci.report.verdict import AccuracyRow, SpeedCase
+from dougong_ci.report.verdict import AccuracyRow, Histogram, QualityRow, SpeedCase
+from dougong_ci.report.verdict import ParetoPoint as LengthPoint
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,9 @@ class RankedRow:
     speedup: float
     ci_low: float
     ci_high: float
+    decision: str
+    """`faster`, `not_faster` or `undecided`: whether it beats the baseline by 5 %."""
+    restarts: int
     coverage: float
     relative_l2: float | None
     """Worst ||x - golden|| / ||golden|| over forward accuracy rows; empty where none was kept."""
@@ -102,6 +106,7 @@ class ScoreRow:
     speedup: float
     ci_low: float
     ci_high: float
+    decision: str
     coverage: float
     restarts: int
     relative_l2: float | None
@@ -158,6 +163,10 @@ class RunDetail:
     contract_digest: str
     gates: tuple[GateRow, ...]
     accuracy: tuple[AccuracyRow, ...]
+    histograms: tuple[Histogram, ...]
+    quality: tuple[QualityRow, ...]
+    pareto: tuple[LengthPoint, ...]
+    """Of approximate operators: quality kept beside speed, by length."""
     speed: tuple[SpeedCase, ...]
     claims: tuple[dict[str, Any], ...]
     fingerprint: dict[str, Any]
@@ -226,6 +235,8 @@ class EventRow:
     code: str
     message: str
     attempt: int
+    retry: int
+    """0 while the first job was at work, else which retry said it."""
     duration_s: float | None
 
 
@@ -268,12 +279,26 @@ class SubmissionRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRow:
+    """Operators that are to be judged again."""
+
+    operators: tuple[str, ...]
+    not_before: dt.datetime
+    state: str
+    """`queued`, or `leased` while a runner is at it."""
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionDetail:
     submission: SubmissionRow
     sha256: str
     filename: str
     size_bytes: int
     attempts: int
+    """Of the first job."""
+    retry: RetryRow | None
+    """Empty unless one is due or at work."""
     stages: tuple[Stage, ...]
     operators: tuple[SubmissionOperator, ...]
     events: tuple[EventRow, ...]

@@ -88,9 +88,20 @@ def _plugin_ensure(*, owner: Identity, wheel: WheelInfo) -> Plugin:
 
 
 def operators_discover(
-    *, release: Release, owner: Identity, operators: Sequence[Mapping[str, Any]]
+    *,
+    release: Release,
+    owner: Identity,
+    operators: Sequence[Mapping[str, Any]],
+    wanted: Sequence[str] = (),
 ) -> list[OperatorRecord]:
     """Record the operators that the judge found in a release. The same list twice is one.
+
+    Args:
+        release: Where they were found.
+        owner: Whose release it is.
+        operators: Their metadata.
+        wanted: Names of those that were looked for, of a release discovered before; empty means
+            all. The others stay as they are.
 
     Raises:
         Refused: an operator breaks a rule, or the list differs from the one recorded before.
@@ -101,9 +112,10 @@ def operators_discover(
         raise Refused(f"operators must have different names, {MAX_OPERATORS} at most")
     known = {record.name: record for record in release.operators.all()}
     if known:
-        if set(known) != set(names):
+        expected = set(wanted) or set(known)
+        if expected != set(names):
             raise Refused(
-                f"this release was discovered before with {', '.join(sorted(known))}; "
+                f"this release was discovered before with {', '.join(sorted(expected))}; "
                 f"now with {', '.join(sorted(names))}"
             )
         return [known[name] for name in names]

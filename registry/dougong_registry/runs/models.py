@@ -11,9 +11,13 @@ from django.utils import timezone
 
 from dougong_registry.people.models import SHA256
 from dougong_registry.plugins.models import OperatorRecord
-from dougong_registry.submissions.models import Submission
+from dougong_registry.submissions.models import Job, Submission
 
 OUTCOMES = ("passed", "failed", "inconclusive", "errored", "skipped")
+CONCLUSIVE = ("passed", "failed")
+"""Outcomes that tell something of the operator; the others never take the place of one of these."""
+DECISIONS = ("faster", "not_faster", "undecided")
+MODES = ("infer", "train", "compiled")
 
 
 class Runner(models.Model):
@@ -40,6 +44,10 @@ class Run(models.Model):
 
     verdict_id = models.CharField(max_length=64, unique=True)
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="runs")
+    job = models.ForeignKey(
+        Job, on_delete=models.PROTECT, related_name="runs", null=True, blank=True
+    )
+    """Which of the submission's jobs; not kept of runs before there were retries."""
     operator = models.ForeignKey(OperatorRecord, on_delete=models.PROTECT, related_name="runs")
     runner = models.ForeignKey(Runner, on_delete=models.PROTECT, related_name="runs")
     contract = models.CharField(max_length=64)
@@ -51,7 +59,8 @@ class Run(models.Model):
     summary = models.CharField(max_length=1024, blank=True)
     official = models.BooleanField(default=False)
     superseded_at = models.DateTimeField(null=True, blank=True)
-    """When a later official run took its place on the boards."""
+    """When a later official run took its place on the boards, or this one did not get the place of
+    an earlier one."""
     held_reason = models.CharField(max_length=512, blank=True)
     """Why a reviewer must look before it is ranked (a time under the physical floor)."""
     payload = models.TextField()
@@ -100,6 +109,8 @@ class Score(models.Model):
     ci_high = models.FloatField()
     coverage = models.FloatField()
     restarts = models.PositiveIntegerField()
+    decision = models.CharField(max_length=16, default="undecided")
+    """Whether it beats the baseline by 5 %, by counting restarts."""
     relative_l2 = models.FloatField(null=True, blank=True)
     """Worst ||x - golden|| / ||golden|| of the forward accuracy rows of this dtype."""
     error_share = models.FloatField(null=True, blank=True)
@@ -115,8 +126,9 @@ class Score(models.Model):
             models.CheckConstraint(
                 condition=models.Q(coverage__gte=0, coverage__lte=1), name="score_coverage_share"
             ),
+            models.CheckConstraint(condition=models.Q(mode__in=MODES), name="score_mode_known"),
             models.CheckConstraint(
-                condition=models.Q(mode__in=["infer", "train"]), name="score_mode_known"
+                condition=models.Q(decision__in=DECISIONS), name="score_decision_known"
             ),
         ]
         indexes: ClassVar = [

@@ -19,9 +19,9 @@ from dougong_registry.columns import hold_to_columns
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Conflict, Refused
 from dougong_registry.runs import verdicts
-from dougong_registry.runs.models import GateResult, Run, Runner, Score
+from dougong_registry.runs.models import CONCLUSIVE, GateResult, Run, Runner, Score
 from dougong_registry.submissions.jobs import job_held, lease
-from dougong_registry.submissions.models import Submission
+from dougong_registry.submissions.models import Job
 
 
 def runner_register(
@@ -75,11 +75,12 @@ def run_record(
     if known := Run.objects.filter(verdict_id=verdict.id).first():
         return _same(known, payload), False
     verdicts.check_consistent(verdict)
+    verdicts.check_drawable(verdict)
     scores = verdicts.recompute_scores(verdict)
     try:
         with transaction.atomic():
             job = job_held(job_id=job_id, nonce=nonce, key_id=runner.key_id)
-            run = _run(verdict, runner, job.submission, payload, signature)
+            run = _run(verdict, runner, job, payload, signature)
             hold_to_columns(run)
             _supersede(run)
             run.save(force_insert=True)
@@ -100,10 +101,9 @@ def _same(known: Run, payload: str) -> Run:
     return known
 
 
-def _run(
-    verdict: Verdict, runner: Runner, submission: Submission, payload: str, signature: str
-) -> Run:
+def _run(verdict: Verdict, runner: Runner, job: Job, payload: str, signature: str) -> Run:
     subject = verdict.subject
+    submission = job.submission
     release = submission.release
     if subject.sha256 != submission.sha256:
         raise Refused(f"the verdict is of {subject.sha256[:64]}, the job of {submission.sha256}")
@@ -120,7 +120,8 @@ def _run(
     return Run(
         verdict_id=verdict.id,
         submission=submission,
-        operator=_operator(verdict, submission),
+        job=job,
+        operator=_operator(verdict, job),
         runner=runner,
         contract=verdict.contract,
         suite=verdict.suite,
@@ -141,9 +142,12 @@ def _run(
     )
 
 
-def _operator(verdict: Verdict, submission: Submission) -> OperatorRecord:
+def _operator(verdict: Verdict, job: Job) -> OperatorRecord:
     name = str(verdict.subject.operator.get("name", ""))
-    record = OperatorRecord.objects.filter(release=submission.release_id, name=name).first()
+    if job.operators and name not in job.operators:
+        raise Refused(f"this job is to judge {', '.join(job.operators)}, not {name[:105]!r}")
+    release = job.submission.release_id
+    record = OperatorRecord.objects.filter(release=release, name=name).first()
     if record is None:
         raise Refused(
             f"operator {name[:105]!r} was not discovered in this release; post a `discovered` "
@@ -159,8 +163,10 @@ def _operator(verdict: Verdict, submission: Submission) -> OperatorRecord:
 def _supersede(run: Run) -> None:
     """Keep one official run per operator, suite and machine in force.
 
-    A later run of the same release always takes over. One of another release does so only where it
-    passed and is of the newer version: a newer release that fails leaves the older one its place.
+    A later run of the same release takes over, unless it tells nothing where the earlier one told
+    something: an inconclusive run neither passes nor fails anyone. One of another release takes
+    over only where it passed and is of the newer version: a newer release that fails leaves the
+    older one its place.
     """
     if not run.official:
         return
@@ -176,9 +182,15 @@ def _supersede(run: Run) -> None:
     mine = Version(run.submission.release.version)
     for rival in rivals.defer("payload"):
         theirs = Version(rival.operator.release.version)
-        if rival.operator_id == run.operator_id or (run.outcome == "passed" and theirs < mine):
+        if rival.operator_id == run.operator_id:
+            takes_over = run.outcome in CONCLUSIVE or rival.outcome not in CONCLUSIVE
+            yields = not takes_over
+        else:
+            takes_over = run.outcome == "passed" and theirs < mine
+            yields = rival.outcome == "passed" and theirs > mine
+        if takes_over:
             Run.objects.filter(pk=rival.pk).update(superseded_at=now)
-        elif rival.outcome == "passed" and theirs > mine:
+        elif yields:
             run.superseded_at = now
 
 
@@ -206,6 +218,7 @@ def _save_parts(run: Run, verdict: Verdict, scores: Sequence[report.Score]) -> N
             ci_high=score.ci_high,
             coverage=score.coverage,
             restarts=score.restarts,
+            decision=score.decision,
             relative_l2=relative_l2,
             error_share=error_share,
         )

@@ -48,7 +48,7 @@ def open_envelope(envelope: Mapping[str, Any], runner: Runner) -> tuple[Verdict,
 
 
 def check_consistent(verdict: Verdict) -> None:
-    """Hold the outcome to the gates and accuracy rows: a gate that did not run has not passed.
+    """Hold the outcome to the gates and rows: a gate that did not run has not passed.
 
     Raises:
         Refused: names what contradicts what.
@@ -68,8 +68,36 @@ def check_consistent(verdict: Verdict) -> None:
                     f"the verdict says passed, but {row.workload} ({row.dtype}, {row.direction}) "
                     f"has an error of {row.max_error:g} over a bound of {row.bound:g}"
                 )
+        for task in verdict.quality:
+            if not task.passed:
+                raise Refused(
+                    f"the verdict says passed, but {task.task} ({task.metric}) keeps "
+                    f"{task.retained:g} under a floor of {task.floor:g}"
+                )
     if not verdict.suite.startswith(f"{verdict.contract}/"):
         raise Refused(f"suite {verdict.suite!r} is not one of contract {verdict.contract!r}")
+
+
+def check_drawable(verdict: Verdict) -> None:
+    """Hold what pages draw to the shapes that its fields promise.
+
+    Raises:
+        Refused: a histogram's bins and counts do not fit, or a point has no place on a chart.
+    """
+    for histogram in verdict.histograms:
+        edges, counts = histogram.ulp_edges, histogram.counts
+        if len(counts) != len(edges) + 1 or edges != sorted(edges) or min(counts) < 0:
+            raise Refused(
+                f"the histogram of {histogram.dtype} {histogram.direction} must have ascending "
+                f"edges and one count more, got {len(edges)} edges and {len(counts)} counts"
+            )
+    for point in verdict.pareto:
+        least = min(point.speedup, point.baseline_us, point.candidate_us)
+        if least <= 0 or not 0 <= point.retained <= 1:
+            raise Refused(
+                f"the Pareto point at length {point.length} must have positive times and a share "
+                f"kept from 0 to 1, got {point}"
+            )
 
 
 def recompute_scores(verdict: Verdict) -> list[Score]:
@@ -114,6 +142,11 @@ def _refuse_difference(said: Score, found: Score) -> None:
                 f"{field} of {said.dtype} {said.mode} is given as {getattr(said, field)!r}, but "
                 f"the raw samples give {getattr(found, field)!r}"
             )
+    if said.decision != found.decision:
+        raise Refused(
+            f"decision of {said.dtype} {said.mode} is given as {said.decision!r}, but the raw "
+            f"samples give {found.decision!r}"
+        )
 
 
 def held_reason(cases: Sequence[SpeedCase]) -> str:

@@ -16,8 +16,8 @@ from dougong_registry.plugins.services import operators_discover
 from dougong_registry.problem import Conflict, Missing, Refused
 from dougong_registry.submissions.events import event_append, fields_of
 from dougong_registry.submissions.models import Job, JobEvent, Submission
-from dougong_registry.submissions.queue import job_dispatch
-from dougong_registry.submissions.services import new_nonce
+from dougong_registry.submissions.queue import job_dispatch, new_nonce
+from dougong_registry.submissions.retries import retry_schedule
 
 LOST_IDLE_S = 60
 LOST_BUSY_S = 900
@@ -51,7 +51,7 @@ def job_claim(*, job_id: int, nonce: str, key_id: str) -> Job:
     job.runner_key_id = key_id
     job.lease_expires_at = lease()
     job.save()
-    Submission.objects.filter(pk=job.submission_id).update(state=Submission.State.JUDGING)
+    _submission_moves(job, Submission.State.JUDGING)
     event_append(
         job=job, kind=JobEvent.Kind.CLAIMED, message=f"runner {key_id}, attempt {job.attempts}"
     )
@@ -81,6 +81,7 @@ def job_events_append(
                 release=job.submission.release,
                 owner=job.submission.submitter,
                 operators=event.get("operators") or (),
+                wanted=job.operators,
             )
             fields["message"] = fields["message"] or f"{len(found)} operators"
         seq = event_append(job=job, kind=kind, **fields).seq
@@ -114,7 +115,11 @@ def job_complete(*, job_id: int, nonce: str, key_id: str, outcome: str, reason: 
 
 
 def job_close(*, job: Job, state: str, reason: str) -> None:
-    """Close a locked job and its submission; a judged release is sealed."""
+    """Close a locked job, and queue its retry where it could not tell enough.
+
+    The first job closes its submission with it, and a judged release is sealed. A retry leaves both
+    as they are: if it fails, nothing else does.
+    """
     now = timezone.now()
     judged = state == Job.State.DONE
     event_append(
@@ -126,14 +131,20 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
     job.state = state
     job.lease_expires_at = None
     job.finished_at = now
-    job.reason = reason
+    job.reason = reason or job.reason
     job.save()
-    submission = job.submission
-    submission.state = Submission.State.JUDGED if judged else Submission.State.FAILED
-    submission.error = "" if judged else reason
+    if not job.retry:
+        _submission_close(submission=job.submission, error="" if judged else reason, now=now)
+    if judged:
+        retry_schedule(job=job)
+
+
+def _submission_close(*, submission: Submission, error: str, now: dt.datetime) -> None:
+    submission.state = Submission.State.FAILED if error else Submission.State.JUDGED
+    submission.error = error
     submission.finished_at = now
     submission.save()
-    if judged:
+    if not error:
         release = submission.release
         release.sealed_at = release.sealed_at or now
         release.save(update_fields=["sealed_at"])
@@ -170,20 +181,27 @@ def jobs_requeue_expired() -> list[int]:
         job.lease_expires_at = None
         job.dispatched_at = None
         job.save()
-        Submission.objects.filter(pk=job.submission_id).update(state=Submission.State.QUEUED)
+        _submission_moves(job, Submission.State.QUEUED)
         requeued.append(job.pk)
     return requeued
 
 
 def jobs_dispatch_waiting() -> list[int]:
-    """Send every queued job that the broker never took, or lost; return the ids it took now."""
+    """Send every queued job that is due and that the broker never took, or lost.
+
+    Returns:
+        The ids that the broker took now: first judgements before retries.
+    """
+    now = timezone.now()
     busy = Job.objects.filter(state=Job.State.LEASED).exists()
-    lost = timezone.now() - dt.timedelta(seconds=LOST_BUSY_S if busy else LOST_IDLE_S)
+    lost = now - dt.timedelta(seconds=LOST_BUSY_S if busy else LOST_IDLE_S)
     waiting = Job.objects.filter(
-        Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=lost), state=Job.State.QUEUED
+        Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=lost),
+        Q(not_before__isnull=True) | Q(not_before__lte=now),
+        state=Job.State.QUEUED,
     )
     sent = []
-    for job_id in waiting.order_by("pk").values_list("pk", flat=True):
+    for job_id in waiting.order_by("retry", "pk").values_list("pk", flat=True):
         if not job_dispatch(job_id=job_id):
             break  # The broker is down: the next sweep tries again.
         sent.append(job_id)
@@ -224,14 +242,23 @@ def _hold_to_nonce(job: Job, nonce: str) -> None:
         )
 
 
+def _submission_moves(job: Job, state: str) -> None:
+    """Let the submission follow its first job; a retry leaves it as it is."""
+    if not job.retry:
+        Submission.objects.filter(pk=job.submission_id).update(state=state)
+
+
 def _refuse_gaps(job: Job) -> None:
-    records = job.submission.release.operators
+    records = job.submission.release.operators.all()
     if not records.exists():
         raise Refused(
             "nothing was discovered in the release, so nothing was judged; complete it as failed "
             "with the reason"
         )
     judged = job.submission.runs.values("operator")
+    if job.retry:
+        records = records.filter(name__in=job.operators)
+        judged = job.runs.values("operator")
     if missing := list(records.exclude(pk__in=judged).values_list("name", flat=True)):
         raise Refused(f"no verdict yet for {', '.join(sorted(missing))}; post their runs first")
 

@@ -26,8 +26,8 @@ class Submission(models.Model):
     submitter = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="submissions")
     sha256 = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
-    profile = models.CharField(max_length=32, default="standard")
-    """How thoroughly the judge measures; the runner knows the profiles."""
+    profile = models.CharField(max_length=32, default="first")
+    """How thoroughly the judge measures at first; the runner knows the profiles."""
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -61,7 +61,10 @@ class Submission(models.Model):
 
 
 class Job(models.Model):
-    """One order to judge a submission. Whoever holds the nonce and the lease may report on it."""
+    """One order to judge a submission. Whoever holds the nonce and the lease may report on it.
+
+    The first judges everything; a retry judges again, later, what could not be told.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -79,7 +82,15 @@ class Job(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
     """When the broker last took the message; empty while it has not."""
+    operators = models.JSONField(default=list, blank=True)
+    """Names of the operators to judge; empty means all."""
+    profile = models.CharField(max_length=32, default="standard")
+    retry = models.PositiveSmallIntegerField(default=0)
+    """0 of the first job of a submission; its retries count from 1."""
+    not_before = models.DateTimeField(null=True, blank=True)
+    """Of a retry: when the machine is worth another try."""
     reason = models.TextField(blank=True)
+    """Why it failed; of a retry that did not, why it was sent."""
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -89,6 +100,12 @@ class Job(models.Model):
                 condition=models.Q(state__in=["queued", "leased", "done", "failed"]),
                 name="job_state_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(retry=0, not_before__isnull=True)
+                | models.Q(retry__gt=0, not_before__isnull=False),
+                name="job_retry_has_time",
+            ),
+            models.UniqueConstraint(fields=["submission", "retry"], name="job_one_per_retry"),
             models.CheckConstraint(
                 condition=models.Q(state="leased", lease_expires_at__isnull=False)
                 | (~models.Q(state="leased") & models.Q(lease_expires_at__isnull=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 
 from django.conf import settings
 from django.db.models import Q
@@ -40,6 +41,11 @@ def job_dispatch(*, job_id: int) -> bool:
         dispatched_at=timezone.now()
     )
     return True
+
+
+def new_nonce() -> str:
+    """Return a nonce that cannot be guessed."""
+    return secrets.token_urlsafe(24)
 
 
 def broker_reachable() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import secrets
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
@@ -14,7 +13,7 @@ from dougong_registry.plugins.services import release_create
 from dougong_registry.problem import Conflict
 from dougong_registry.submissions.events import event_append
 from dougong_registry.submissions.models import Job, JobEvent, Submission
-from dougong_registry.submissions.queue import job_dispatch
+from dougong_registry.submissions.queue import job_dispatch, new_nonce
 
 
 def submission_create(
@@ -60,13 +59,8 @@ def _record(*, submitter: Identity, info: wheel.WheelInfo, incoming: store.Incom
     submission = Submission.objects.create(
         release=release, submitter=submitter, sha256=incoming.sha256
     )
-    job = Job.objects.create(submission=submission, nonce=new_nonce())
+    job = Job.objects.create(submission=submission, nonce=new_nonce(), profile=submission.profile)
     event_append(job=job, kind=JobEvent.Kind.QUEUED, message=info.filename)
     incoming.keep()
     transaction.on_commit(functools.partial(job_dispatch, job_id=job.pk))
     return submission
-
-
-def new_nonce() -> str:
-    """Return a nonce that cannot be guessed."""
-    return secrets.token_urlsafe(24)

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from dougong_ci.report.score import restart_log_ratios
-from dougong_ci.report.verdict import AccuracyRow, SpeedCase
+from dougong_ci.report.verdict import AccuracyRow, ParetoPoint, SpeedCase
 from dougong_registry.boards.rows import Board, GateRow, RunRow
-from dougong_registry.web import charts, formats
+from dougong_registry.web import charts, decisions, formats
 
 WORST = 12
 """Accuracy rows drawn and listed before the rest is folded away."""
@@ -28,7 +28,10 @@ def board_chart(board: Board) -> SafeString:
                 low=row.ci_low,
                 high=row.ci_high,
                 rank=row.rank,
-                note=f"{row.distribution} {row.version}, coverage {formats.percent(row.coverage)}",
+                note=(
+                    f"{row.distribution} {row.version}, {decisions.word(row.decision)}, "
+                    f"coverage {formats.percent(row.coverage)}"
+                ),
                 href=reverse("run", args=[row.run_id]),
             )
             for row in board.rows
@@ -63,7 +66,7 @@ def operator_chart(runs: Sequence[RunRow]) -> SafeString:
                 value=score.speedup,
                 low=score.ci_low,
                 high=score.ci_high,
-                note=f"{run.hardware_class}, {run.suite}",
+                note=f"{decisions.word(score.decision)}, {run.hardware_class}, {run.suite}",
                 href=reverse("run", args=[run.id]),
             )
             for run in runs
@@ -76,6 +79,25 @@ def operator_chart(runs: Sequence[RunRow]) -> SafeString:
 def run_chart(run: RunRow) -> SafeString:
     """Draw the scores of one run."""
     return operator_chart([run])
+
+
+def kept_chart(points: Sequence[ParetoPoint]) -> SafeString:
+    """Draw what an approximation keeps beside its speed, by length."""
+    return charts.kept_chart(
+        [
+            charts.KeptPoint(
+                label=f"{point.length:,} tokens",
+                retained=point.retained,
+                speedup=point.speedup,
+                note=(
+                    f"{formats.duration(point.candidate_us)}, exact "
+                    f"{formats.duration(point.baseline_us)}"
+                ),
+            )
+            for point in sorted(points, key=lambda point: point.length)
+        ],
+        title="Quality kept against speed-up, by length",
+    )
 
 
 def gates_chart(gates: Sequence[GateRow]) -> SafeString:

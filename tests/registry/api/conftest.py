@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import io
 import json
+import random
 import time
+import uuid
 import zipfile
 from typing import Any
 
@@ -16,9 +19,109 @@ from django.http import HttpResponse
 from django.test import Client
 
 from dougong_ci.report import signing
+from dougong_ci.report.score import score_cases
+from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Subject, Verdict
 from dougong_registry.people.services import token_create
 from dougong_registry.runs.services import runner_register
 from dougong_registry.submissions.models import Job
+
+SEED = 7
+GATES = ("build", "contract", "accuracy", "edges", "laws", "noise", "speed")
+
+
+def operator(name: str = "acme/rms") -> dict[str, Any]:
+    """Metadata as a judge discovers it."""
+    return {
+        "name": name,
+        "contract": "norm.rms@1",
+        "target": "acme_rms:rms",
+        "summary": "One pass.",
+        "devices": ["cpu"],
+        "dtypes": ["float32"],
+        "gradients": "none",
+        "paper": "arXiv:1910.07467",
+    }
+
+
+def speed_case(
+    faster: float,
+    *,
+    restarts: int = 5,
+    rounds: int = 9,
+    mode: str = "infer",
+    dtype: str = "float32",
+    workload: str = "llama",
+) -> SpeedCase:
+    """Raw times of one workload, the same noise on both sides."""
+    noise = random.Random(SEED)
+    times = [[100 * noise.uniform(0.99, 1.01) for _ in range(rounds)] for _ in range(restarts)]
+    return SpeedCase(
+        workload=workload,
+        params={"D": 64},
+        dtype=dtype,
+        mode=mode,
+        weight=1.0,
+        baseline="torch",
+        baseline_us=times,
+        candidate_us=[[value / faster for value in restart] for restart in times],
+        control_us=times,
+        floor_us=1.0,
+    )
+
+
+def verdict_of(
+    job: Job,
+    name: str = "acme/rms",
+    *,
+    cases: list[SpeedCase] | None = None,
+    outcome: str = "passed",
+    code: str = "ACCEPTED",
+) -> Verdict:
+    """What a judge would say of one operator of a job: 1.5 times as fast, unless told otherwise."""
+    now = dt.datetime.now(dt.UTC).isoformat()
+    cases = [speed_case(1.5)] if cases is None else cases
+    found = {"speed": Outcome.PASSED if outcome == "passed" else Outcome(outcome)}
+    row = AccuracyRow(
+        workload="small",
+        params={},
+        dtype="float32",
+        direction="forward",
+        max_error=1e-7,
+        rms_error=1e-8,
+        native_max_error=1e-7,
+        native_rms_error=1e-8,
+        bound=1e-6,
+        relative_l2=1e-7,
+        passed=True,
+    )
+    return Verdict(
+        id=str(uuid.uuid4()),
+        subject=Subject(
+            operator=operator(name),
+            distribution="acme-rms",
+            version="1.0",
+            sha256=job.submission.sha256,
+        ),
+        contract="norm.rms@1",
+        contract_digest="0" * 64,
+        suite="norm.rms@1/2026.1",
+        device="cpu",
+        hardware_class="cpu-test",
+        outcome=Outcome(outcome),
+        code=code,
+        summary="1.5x",
+        gates=[
+            Gate(name=gate, outcome=found.get(gate, Outcome.PASSED), summary="", duration_s=0.1)
+            for gate in GATES
+        ],
+        accuracy=[row],
+        speed=cases,
+        scores=score_cases(cases, SEED),
+        fingerprint={"cpu": "test"},
+        judge={"version": "1", "profile": "first", "seed": SEED, "fit_for_board": True},
+        started_at=now,
+        finished_at=now,
+    )
 
 
 def recorded(text: str) -> str:
@@ -91,6 +194,13 @@ class SigningRunner:
         body = {"nonce": job.nonce, "events": list(events)}
         return self.post(f"/api/v1/jobs/{job.pk}/events", body)
 
+    def discover(self, job: Job, *names: str) -> HttpResponse:
+        found = [operator(name) for name in names or ("acme/rms",)]
+        return self.tell(job, {"kind": "discovered", "operators": found})
+
+    def send(self, job: Job, verdict: Verdict) -> HttpResponse:
+        return self.record(job, dict(signing.seal(verdict, self.private)))
+
     def complete(self, job: Job, outcome: str = "judged", reason: str = "") -> HttpResponse:
         body = {"nonce": job.nonce, "outcome": outcome, "reason": reason}
         return self.post(f"/api/v1/jobs/{job.pk}/complete", body)
@@ -106,6 +216,9 @@ def folder(settings, tmp_path, db):
     settings.DOUGONG_HOME = tmp_path
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()
+    # The hashed manifest exists only after collectstatic; pages are looked at here too.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     return tmp_path
 
 
@@ -128,6 +241,16 @@ def job(ada: Submitter) -> Job:
 @pytest.fixture
 def wheel_of():
     return wheel_bytes
+
+
+@pytest.fixture(name="verdict_of")
+def _verdict_of():
+    return verdict_of
+
+
+@pytest.fixture(name="speed_case")
+def _speed_case():
+    return speed_case
 
 
 @pytest.fixture

@@ -3,99 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-import random
 
 import pytest
 
 from dougong_ci.report import signing
 from dougong_ci.report.score import score_cases
-from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Subject, Verdict
+from dougong_ci.report.verdict import Histogram, Outcome, ParetoPoint, QualityRow
 from dougong_registry.runs.models import Run, Score
 
-SEED = 7
-OPERATOR = {
-    "name": "acme/rms",
-    "contract": "norm.rms@1",
-    "target": "acme_rms:rms",
-    "summary": "One pass.",
-    "devices": ["cpu"],
-    "dtypes": ["float32"],
-    "gradients": "none",
-    "paper": "arXiv:1910.07467",
-}
-
-
-def speed_case(faster: float) -> SpeedCase:
-    noise = random.Random(SEED)
-    times = [[100 * noise.uniform(0.99, 1.01) for _ in range(9)] for _ in range(5)]
-    return SpeedCase(
-        workload="llama",
-        params={"D": 64},
-        dtype="float32",
-        mode="infer",
-        weight=1.0,
-        baseline="torch",
-        baseline_us=times,
-        candidate_us=[[value / faster for value in restart] for restart in times],
-        control_us=times,
-        floor_us=1.0,
-    )
+LOST = QualityRow(
+    task="recall",
+    params={"length": 64},
+    metric="accuracy",
+    exact=1.0,
+    candidate=0.4,
+    retained=0.4,
+    floor=0.9,
+    passed=False,
+)
 
 
 @pytest.fixture
-def judged(runner, job):
+def judged(runner, job, verdict_of):
     """The job claimed and its operator announced; returns the runner, the job and a verdict."""
     runner.claim(job)
-    runner.tell(job, {"kind": "discovered", "operators": [OPERATOR]})
-    cases = [speed_case(1.5)]
-    now = dt.datetime.now(dt.UTC).isoformat()
-    row = AccuracyRow(
-        workload="small",
-        params={},
-        dtype="float32",
-        direction="forward",
-        max_error=1e-7,
-        rms_error=1e-8,
-        native_max_error=1e-7,
-        native_rms_error=1e-8,
-        bound=1e-6,
-        relative_l2=1e-7,
-        passed=True,
-        hidden=False,
-        reason="",
-    )
-    gates = [
-        Gate(name=name, outcome=Outcome.PASSED, summary="", duration_s=0.1)
-        for name in ("build", "contract", "accuracy", "edges", "laws", "noise", "speed")
-    ]
-    verdict = Verdict(
-        id="6f2f8f3e-0000-4000-8000-000000000001",
-        subject=Subject(
-            operator=OPERATOR,
-            distribution="acme-rms",
-            version="1.0",
-            sha256=job.submission.sha256,
-        ),
-        contract="norm.rms@1",
-        contract_digest="0" * 64,
-        suite="norm.rms@1/2026.1",
-        device="cpu",
-        hardware_class="cpu-test",
-        outcome=Outcome.PASSED,
-        code="ACCEPTED",
-        summary="1.5x",
-        gates=gates,
-        accuracy=[row],
-        speed=cases,
-        scores=score_cases(cases, SEED),
-        fingerprint={"cpu": "test"},
-        judge={"version": "1", "profile": "standard", "seed": SEED, "fit_for_board": True},
-        started_at=now,
-        finished_at=now,
-        claims=[],
-    )
-    return runner, job, verdict
+    runner.discover(job)
+    return runner, job, verdict_of(job)
 
 
 def send(judged, verdict=None, **changed):
@@ -117,6 +50,32 @@ def test_more_rounds_than_the_hub_will_compare_are_refused(judged):
     answer = send(judged, dataclasses.replace(verdict, speed=[case]))
     assert answer.status_code == 422
     assert "100 rounds" in answer.json()["detail"]
+
+
+def test_a_whole_verdict_of_the_fullest_profile_is_taken(judged, ada, speed_case):
+    boards = [("float32", "infer"), ("bfloat16", "infer"), ("float16", "infer")]
+    boards += [("float32", "train"), ("float32", "compiled")]
+    cases = [
+        speed_case(1.2, restarts=32, rounds=30, dtype=dtype, mode=mode, workload=workload)
+        for dtype, mode in boards
+        for workload in ("decode", "prefill")
+    ]
+    verdict = dataclasses.replace(judged[2], speed=cases, scores=score_cases(cases, 7))
+    assert send(judged, verdict).status_code == 201
+    shown = ada.client.get("/api/v1/boards/norm.rms@1?mode=compiled").json()
+    (row,) = shown["rows"]
+    assert (shown["mode"], row["decision"], row["restarts"]) == ("compiled", "faster", 32)
+
+
+@pytest.mark.parametrize(("faster", "decision"), [(1.5, "faster"), (1.01, "not_faster")])
+def test_the_hub_decides_by_counting_restarts(judged, ada, speed_case, faster, decision):
+    cases = [speed_case(faster, restarts=7)]
+    verdict = dataclasses.replace(judged[2], speed=cases, scores=score_cases(cases, 7))
+    assert send(judged, verdict).status_code == 201
+    (row,) = board(ada.client)["rows"]
+    assert row["decision"] == decision
+    page = ada.client.get("/boards/norm.rms@1/").content.decode()
+    assert f">{decision.replace('_', ' ')}</span>" in page
 
 
 def test_a_verdict_stands_on_the_board_with_the_speed_of_its_samples(judged, ada):
@@ -154,6 +113,10 @@ def test_a_payload_altered_after_signing_is_refused(judged):
             "speedup of float32 infer is given as 9.0",
         ),
         (
+            lambda v: {"scores": [dataclasses.replace(v.scores[0], decision="faster")]},
+            "decision of float32 infer is given as 'faster', but the raw samples give 'undecided'",
+        ),
+        (
             lambda v: {"gates": [dataclasses.replace(v.gates[2], outcome=Outcome.FAILED)]},
             "its required gate accuracy failed",
         ),
@@ -167,8 +130,38 @@ def test_a_payload_altered_after_signing_is_refused(judged):
             lambda v: {"subject": dataclasses.replace(v.subject, sha256="f" * 64)},
             "the verdict is of ffff",
         ),
+        (lambda v: {"quality": [LOST]}, "recall (accuracy) keeps 0.4 under a floor of 0.9"),
+        (
+            lambda v: {
+                "histograms": [
+                    Histogram(dtype="float32", direction="forward", ulp_edges=[1.0], counts=[3])
+                ]
+            },
+            "got 1 edges and 1 counts",
+        ),
+        (
+            lambda v: {
+                "pareto": [
+                    ParetoPoint(
+                        length=64, retained=1.0, speedup=0.0, baseline_us=1.0, candidate_us=1.0
+                    )
+                ]
+            },
+            "must have positive times",
+        ),
     ],
-    ids=["score", "gate", "accuracy", "no-gate", "suite", "other-wheel"],
+    ids=[
+        "score",
+        "decision",
+        "gate",
+        "accuracy",
+        "no-gate",
+        "suite",
+        "other-wheel",
+        "quality",
+        "histogram",
+        "pareto",
+    ],
 )
 def test_a_verdict_that_contradicts_itself_is_refused_and_nothing_is_kept(judged, change, said):
     verdict = judged[2]

@@ -15,7 +15,17 @@ import pytest
 from django.utils import timezone
 
 from dougong_ci.report.score import score_cases
-from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Subject, Verdict
+from dougong_ci.report.verdict import (
+    AccuracyRow,
+    Gate,
+    Histogram,
+    Outcome,
+    ParetoPoint,
+    QualityRow,
+    SpeedCase,
+    Subject,
+    Verdict,
+)
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import (
     Artifact,
@@ -132,7 +142,7 @@ class Hub:
         relative_l2: float = 2e-7,
         held_reason: str = "",
         hardware: str = HARDWARE,
-        restarts: int = 5,
+        restarts: int = 7,
         rounds: int = 12,
     ) -> Run:
         verdict = self.verdict(
@@ -221,15 +231,57 @@ class Hub:
             },
             judge={
                 "version": "0.1.0",
-                "profile": "standard",
+                "profile": "first",
                 "seed": 8273645,
                 "sandbox": "bubblewrap",
-                "command": f"dougong judge {operator.name} --seed 8273645 --profile standard",
+                "repeat": f"dougong judge {operator.name} --seed 8273645 --profile standard",
             },
             started_at="2026-11-24T00:00:00+00:00",
             finished_at="2026-11-24T00:01:00+00:00",
             claims=[{"claim": "speedup >= 1.2 over torch on cpu", "status": "proved"}],
+            histograms=[
+                Histogram(
+                    dtype=dtype,
+                    direction="forward",
+                    ulp_edges=[0.5, 1.0, 4.0, 1024.0],
+                    counts=[900, 80, 20, 0, 0],
+                )
+                for dtype in ("float32", "bfloat16")
+            ],
+            **(self.kept(relative_l2) if operator.contract.startswith("attention.approx") else {}),
         )
+
+    def kept(self, error: float) -> dict[str, Any]:
+        """Quality and Pareto points: what is kept falls and the speed rises with the length."""
+        lengths = (512, 2048, 8192)
+        shares = [1 - error * (step + 1) / 3 for step in range(len(lengths))]
+        return {
+            "quality": [
+                QualityRow(
+                    task=task,
+                    params={"length": length},
+                    metric="accuracy",
+                    exact=0.98,
+                    candidate=0.98 * share,
+                    retained=share,
+                    floor=0.5,
+                    passed=True,
+                )
+                for task in ("recall", "copy")
+                for length, share in zip(lengths, shares, strict=True)
+            ],
+            "pareto": [
+                ParetoPoint(
+                    length=length,
+                    retained=share,
+                    speedup=length / 1024,
+                    baseline_us=float(length),
+                    candidate_us=1024.0,
+                    peak_memory_bytes=length * 4096,
+                )
+                for length, share in zip(lengths, shares, strict=True)
+            ],
+        }
 
     def gates(self, failed_gate: str, summary: str) -> Iterator[Gate]:
         found = {
@@ -310,9 +362,25 @@ class Hub:
                         candidate_us=times(self.random, base_us / gain, restarts, rounds),
                         control_us=times(self.random, base_us * 1.004, restarts, rounds),
                         floor_us=base_us / 8,
+                        cpu_share=[0.981] * restarts,
+                        waiting_share=[0.002] * restarts,
+                        peak_bytes=[212_000_000] * restarts,
+                        baseline_peak_bytes=[198_000_000] * restarts,
                     )
                 )
         return cases
+
+    def retry(self, submission: Submission, *operators: str, in_s: float) -> Job:
+        """Have operators judged again, as after a judgement on a busy machine."""
+        Job.objects.create(submission=submission, nonce=f"done-{submission.pk}", state="done")
+        return Job.objects.create(
+            submission=submission,
+            nonce=f"retry-{submission.pk}",
+            operators=list(operators),
+            retry=1,
+            not_before=self.now + dt.timedelta(seconds=in_s),
+            reason="the machine was busy",
+        )
 
     def events(
         self, submission: Submission, said: Sequence[tuple[str, str, str, str, str]]
@@ -377,6 +445,7 @@ def furnish(hub: Hub) -> None:
         summary="large-values, float32, forward: max error 4.0e-05 is 40 times its bound 1.0e-06",
         failed_gate="accuracy",
     )
+    hub.retry(acme, "acme/fused-rms", in_s=1200)
     hub.submission(
         "broken-plugin", state="failed", age_s=900, error="entry point dougong raises ImportError"
     )

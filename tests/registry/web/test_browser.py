@@ -38,7 +38,9 @@ def test_pages_fit_a_phone_and_break_no_policy(
 ) -> None:
     run = Run.objects.filter(outcome="passed").first()
     failed = Run.objects.filter(outcome="failed").first()
+    approximate = Run.objects.get(operator__name="dougong/linear")
     live = Submission.objects.get(state="judging")
+    again = Submission.objects.get(jobs__retry=1)
     assert run is not None
     assert failed is not None
     addresses = [
@@ -50,8 +52,10 @@ def test_pages_fit_a_phone_and_break_no_policy(
         "/boards/attention.approx@1/",
         f"/runs/{run.verdict_id}/",
         f"/runs/{failed.verdict_id}/",
+        f"/runs/{approximate.verdict_id}/",
         "/submissions/",
         f"/submissions/{live.pk}/",
+        f"/submissions/{again.pk}/",
         "/publish/",
     ]
     page = browser.new_context(viewport={"width": 390, "height": 800}).new_page()

@@ -25,6 +25,13 @@ def every_chart(name: str) -> dict[str, str]:
             [charts.ParetoPoint(label=name, error=0.0, speedup=2.0, on_frontier=True, note=name)],
             title=name,
         ),
+        "kept": charts.kept_chart(
+            [
+                charts.KeptPoint(label=name, retained=0.0, speedup=0.5, note=name),
+                charts.KeptPoint(label=name, retained=1.0, speedup=30.0),
+            ],
+            title=name,
+        ),
         "strip": charts.strip_chart([charts.Lane(kind="candidate", samples_us=runs)], title=name),
         "accuracy": charts.accuracy_chart(
             [charts.AccuracyMark(label=name, share=0.0, native_share=2.0, passed=True)], title=name
@@ -39,7 +46,7 @@ def parse(chart: str) -> list[ET.Element]:
     return list(ET.fromstring(f"<root>{chart}</root>"))
 
 
-@pytest.mark.parametrize("kind", ["forest", "pareto", "strip", "accuracy", "timeline"])
+@pytest.mark.parametrize("kind", ["forest", "pareto", "kept", "strip", "accuracy", "timeline"])
 def test_chart_is_xml_that_escapes_hostile_names(kind: str) -> None:
     plots = parse(every_chart(HOSTILE)[kind])
     assert {plot.get("class") for plot in plots} >= {"plot wide", "plot narrow"}
@@ -48,7 +55,7 @@ def test_chart_is_xml_that_escapes_hostile_names(kind: str) -> None:
         assert not any(name.startswith("on") for node in plot.iter() for name in node.attrib)
 
 
-@pytest.mark.parametrize("kind", ["forest", "pareto", "strip", "accuracy", "timeline"])
+@pytest.mark.parametrize("kind", ["forest", "pareto", "kept", "strip", "accuracy", "timeline"])
 def test_chart_names_itself_and_carries_no_style(kind: str) -> None:
     for plot in parse(every_chart("acme/fused")[kind]):
         assert plot.get("role") == "img"
@@ -103,6 +110,24 @@ def test_pareto_labels_do_not_overlap() -> None:
         for index, one in enumerate(boxes):
             for other in boxes[index + 1 :]:
                 assert one[1] != other[1] or abs(one[0] - other[0]) > 60
+
+
+def test_kept_joins_the_lengths_and_places_better_to_the_right_and_up() -> None:
+    points = [
+        charts.KeptPoint(label="512 tokens", retained=0.98, speedup=0.8),
+        charts.KeptPoint(label="8,192 tokens", retained=0.91, speedup=4.0),
+    ]
+    for plot in parse(charts.kept_chart(points, title="t")):
+        dots = [dot for dot in plot.iter(f"{SVG}circle") if dot.get("class") == "dot"]
+        (short_x, short_y), (long_x, long_y) = (
+            (float(dot.get("cx", "nan")), float(dot.get("cy", "nan"))) for dot in dots
+        )
+        assert long_x < short_x
+        assert long_y < short_y
+        path = next(plot.iter(f"{SVG}path")).get("d", "")
+        assert path.count("M") == path.count("L") == 1
+        labels = [text.text for text in plot.iter(f"{SVG}text")]
+        assert {"512 tokens", "8,192 tokens", "100%", "90%"} <= set(labels)
 
 
 def test_accuracy_marks_what_is_beyond_its_bound() -> None:

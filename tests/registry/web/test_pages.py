@@ -183,6 +183,59 @@ def test_raw_times_are_drawn_dot_by_dot_and_claims_are_settled(client: Client) -
 
 
 @pytest.mark.usefixtures("furnished")
+def test_run_page_shows_what_a_case_took_besides_time(client: Client) -> None:
+    run = Run.objects.get(operator__name="acme/fused-rms")
+    html = get(client, f"/runs/{run.verdict_id}/")
+    assert html.count(">98.1%<") == 6 * (1 + 7)  # once a case, once a restart
+    assert html.count(">212 MB<") == 6 * (1 + 7)
+    assert "peak memory of torch" in html
+    assert "waited for a processor" in html
+
+
+@pytest.mark.usefixtures("furnished")
+def test_run_page_shows_all_errors_by_size(client: Client) -> None:
+    run = Run.objects.get(operator__name="acme/fused-rms")
+    table = get(client, f"/runs/{run.verdict_id}/").partition("All errors by size")[2]
+    for said in ("bfloat16 · forward", "below 0.5", "90.0%", "1 to 4", "2.0%"):
+        assert said in table
+    assert "1024 or more" not in table  # no output is that far off
+
+
+@pytest.mark.usefixtures("furnished")
+def test_an_approximation_shows_quality_beside_speed_length_by_length(client: Client) -> None:
+    run = Run.objects.get(operator__name="dougong/linear")
+    html = get(client, f"/runs/{run.verdict_id}/")
+    assert "512 tokens: 86.0% kept at 0.50×; 2,048 tokens: 72.0% kept at 2.00×" in html
+    quality = html.partition('id="quality"')[2].partition("</section>")[0]
+    assert quality.index('"num">58.0%') < quality.rindex('"num">86.0%')
+    exact = Run.objects.get(operator__name="acme/fused-rms")
+    assert 'id="quality"' not in get(client, f"/runs/{exact.verdict_id}/")
+
+
+@pytest.mark.usefixtures("furnished")
+def test_a_decision_stands_beside_every_score_and_says_what_it_rests_on(client: Client) -> None:
+    run = Run.objects.get(operator__name="acme/fused-rms")
+    why = "Beats the baseline by 5% in all of 7, 12 of 13, 18 of 20 or 26 of 32 restarts"
+    for address in (
+        "/boards/norm.rms@1/?dtype=float32",
+        "/operators/acme/fused-rms/",
+        f"/runs/{run.verdict_id}/",
+    ):
+        html = get(client, address)
+        assert f'<span class="decision faster" title="{why}; 7 were run.">faster</span>' in html
+    board = get(client, "/boards/norm.rms@1/?dtype=float32")
+    assert ">not faster</span>" in board
+
+
+@pytest.mark.usefixtures("furnished")
+def test_submission_says_when_it_is_judged_again(client: Client) -> None:
+    done = Submission.objects.get(release__plugin__name="acme-rms")
+    html = get(client, f"/submissions/{done.pk}/")
+    assert "1 operator will be judged again at" in html
+    assert "UTC</time>: the machine was busy." in html
+
+
+@pytest.mark.usefixtures("furnished")
 def test_submission_is_complete_without_script_and_asks_to_be_read_again(client: Client) -> None:
     live = Submission.objects.get(state="judging")
     html = get(client, f"/submissions/{live.pk}/")

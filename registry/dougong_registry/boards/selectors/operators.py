@@ -7,7 +7,7 @@ import datetime as dt
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
 from dougong_registry.boards.rows import OperatorDetail, OperatorRow, ReleaseRow
-from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
+from dougong_registry.boards.selectors.runs import newest_runs, run_rows, runs_with_scores
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Run
@@ -57,18 +57,8 @@ def newest_records() -> QuerySet[OperatorRecord]:
 def operator_rows(records: QuerySet[OperatorRecord]) -> tuple[OperatorRow, ...]:
     """Make rows in two queries: the records, and the newest run of each."""
     found = list(records.select_related("release__plugin").defer("metadata"))
-    newest = (
-        Run.objects.filter(operator__in=[record.pk for record in found])
-        .values("operator")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    runs = {
-        run.operator_id: run
-        for run in Run.objects.filter(pk__in=newest)
-        .annotate(best=Max("scores__speedup"))
-        .defer("payload")
-    }
+    newest = newest_runs(Run.objects.filter(operator__in=[record.pk for record in found]))
+    runs = {run.operator_id: run for run in newest.annotate(best=Max("scores__speedup"))}
     return tuple(_row(record, runs.get(record.pk)) for record in found)
 
 

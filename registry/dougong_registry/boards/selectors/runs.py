@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from dougong_ci.report.verdict import from_json
 from dougong_registry.boards.rows import GateRow, RunDetail, RunRow, ScoreRow
 from dougong_registry.problem import Missing
-from dougong_registry.runs.models import Run, Score
+from dougong_registry.runs.models import CONCLUSIVE, Run, Score
 
 
 def runs_with_scores() -> QuerySet[Run]:
@@ -19,6 +20,20 @@ def runs_with_scores() -> QuerySet[Run]:
         .prefetch_related(Prefetch("scores", Score.objects.order_by("dtype", "mode")))
         .defer("payload")
     )
+
+
+def newest_runs(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Return of each operator the newest run that tells something, else the newest at all.
+
+    A retry on a busy machine tells nothing, and does not hide what was told before.
+    """
+    newest = (
+        runs.order_by()
+        .values("operator")
+        .annotate(newest=Coalesce(Max("pk", filter=Q(outcome__in=CONCLUSIVE)), Max("pk")))
+        .values("newest")
+    )
+    return Run.objects.filter(pk__in=newest).defer("payload")
 
 
 def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
@@ -65,12 +80,15 @@ def run_detail(run_id: str) -> RunDetail:
             for gate in verdict.gates
         ),
         accuracy=tuple(verdict.accuracy),
+        histograms=tuple(verdict.histograms),
+        quality=tuple(verdict.quality),
+        pareto=tuple(verdict.pareto),
         speed=tuple(verdict.speed),
         claims=tuple(verdict.claims),
         fingerprint=verdict.fingerprint,
         judge=verdict.judge,
         operator_metadata=verdict.subject.operator,
-        repeat=str(verdict.judge.get("command", "")),
+        repeat=str(verdict.judge.get("repeat", "")),
     )
 
 
@@ -99,6 +117,7 @@ def _row(run: Run) -> RunRow:
                 speedup=score.speedup,
                 ci_low=score.ci_low,
                 ci_high=score.ci_high,
+                decision=score.decision,
                 coverage=score.coverage,
                 restarts=score.restarts,
                 relative_l2=score.relative_l2,

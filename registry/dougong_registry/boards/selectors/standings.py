@@ -171,6 +171,8 @@ def _ranked(
         "speedup",
         "ci_low",
         "ci_high",
+        "decision",
+        "restarts",
         "coverage",
         "relative_l2",
         "error_share",
@@ -220,9 +222,14 @@ def _unranked(
 
 
 def _declares(operator: OperatorRecord, dtype: str, mode: str) -> bool:
-    return dtype in operator.metadata.get("dtypes", ()) and mode in operator.metadata.get(
-        "modes", ()
+    metadata = operator.metadata
+    # What a compiler takes whole is said in a field of its own.
+    has_mode = (
+        metadata.get("compiles") == "fullgraph"
+        if mode == "compiled"
+        else mode in metadata.get("modes", ())
     )
+    return has_mode and dtype in metadata.get("dtypes", ())
 
 
 def _why_unranked(run: Run, coverage: float | None) -> tuple[str, str]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db.models import Prefetch, QuerySet
 
 from dougong_registry.boards.rows import (
     EventRow,
     GateRow,
+    RetryRow,
     Stage,
     SubmissionDetail,
     SubmissionOperator,
     SubmissionRow,
 )
+from dougong_registry.boards.selectors.runs import newest_runs
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import GateResult, Run
-from dougong_registry.submissions.models import JobEvent, Submission
+from dougong_registry.submissions.models import Job, JobEvent, Submission
 
 _WAITING = (Submission.State.QUEUED, Submission.State.JUDGING)
 
@@ -54,20 +56,23 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
     if submission is None:
         raise Missing(f"no submission {submission_id}")
     events = event_rows(JobEvent.objects.filter(submission=submission_id).order_by("seq"))
-    attempts = max((event.attempt for event in events), default=0)
+    # The way to the verdict is that of the first job; a retry has a place of its own.
+    first = [event for event in events if not event.retry]
+    attempts = max((event.attempt for event in first), default=0)
     return SubmissionDetail(
         submission=_row(submission),
         sha256=submission.sha256,
         filename=submission.release.artifact.filename,
         size_bytes=submission.release.artifact.size_bytes,
         attempts=attempts,
-        stages=_stages(submission, events),
-        operators=_operators(submission, [e for e in events if e.attempt == attempts]),
+        retry=_retry(submission),
+        stages=_stages(submission, first),
+        operators=_operators(submission, [e for e in first if e.attempt == attempts]),
         events=events,
     )
 
 
-def event_rows(events: Iterable[JobEvent]) -> tuple[EventRow, ...]:
+def event_rows(events: QuerySet[JobEvent]) -> tuple[EventRow, ...]:
     """Make rows of events."""
     return tuple(
         EventRow(
@@ -80,9 +85,10 @@ def event_rows(events: Iterable[JobEvent]) -> tuple[EventRow, ...]:
             code=event.code,
             message=event.message,
             attempt=event.attempt,
+            retry=event.job.retry,
             duration_s=event.duration_s,
         )
-        for event in events
+        for event in events.select_related("job")
     )
 
 
@@ -100,6 +106,19 @@ def _row(submission: Submission) -> SubmissionRow:
         created_at=submission.created_at,
         finished_at=submission.finished_at,
         error=submission.error,
+    )
+
+
+def _retry(submission: Submission) -> RetryRow | None:
+    open_jobs = submission.jobs.filter(retry__gt=0, state__in=(Job.State.QUEUED, Job.State.LEASED))
+    job = open_jobs.first()
+    if job is None or job.not_before is None:
+        return None
+    return RetryRow(
+        operators=tuple(job.operators),
+        not_before=job.not_before,
+        state=job.state,
+        reason=job.reason,
     )
 
 
@@ -145,9 +164,9 @@ def _stages(submission: Submission, events: Sequence[EventRow]) -> tuple[Stage, 
 def _operators(
     submission: Submission, events: Sequence[EventRow]
 ) -> tuple[SubmissionOperator, ...]:
-    newest_last = Run.objects.filter(submission=submission).order_by("pk").defer("payload")
+    newest = newest_runs(Run.objects.filter(submission=submission))
     gates = Prefetch("gates", GateResult.objects.order_by("position"))
-    runs = {run.operator_id: run for run in newest_last.prefetch_related(gates)}
+    runs = {run.operator_id: run for run in newest.prefetch_related(gates)}
     records = submission.release.operators.order_by("name").defer("metadata")
     rows = []
     for record in records:

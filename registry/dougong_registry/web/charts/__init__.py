@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dougong_registry.web.charts.accuracy import AccuracyMark, accuracy_chart
 from dougong_registry.web.charts.forest import Interval, forest_chart
+from dougong_registry.web.charts.kept import KeptPoint, kept_chart
 from dougong_registry.web.charts.pareto import ParetoPoint, pareto_chart
 from dougong_registry.web.charts.strip import Lane, strip_chart
 from dougong_registry.web.charts.timeline import Span, timeline_chart
@@ -14,11 +15,13 @@ from dougong_registry.web.charts.timeline import Span, timeline_chart
 __all__ = [
     "AccuracyMark",
     "Interval",
+    "KeptPoint",
     "Lane",
     "ParetoPoint",
     "Span",
     "accuracy_chart",
     "forest_chart",
+    "kept_chart",
     "pareto_chart",
     "strip_chart",
     "timeline_chart",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.utils.safestring import SafeString
 
 from dougong_registry.web import formats
-from dougong_registry.web.charts import svg
+from dougong_registry.web.charts import labels, svg
 from dougong_registry.web.charts.scale import (
     Scale,
     decade_ticks,
@@ -30,9 +30,6 @@ class ParetoPoint:
     """No other point is both faster and more exact."""
     note: str = ""
     href: str = ""
-
-
-_Box = tuple[float, float, float, float]
 
 
 def pareto_chart(
@@ -72,18 +69,19 @@ def _draw(
     left, right, top, bottom = 52.0, width - 16, 34.0, height - 52
     across = log_scale([point.error for point in points], left + 12, right - 12)
     up = ratio_scale([point.speedup for point in points], bottom, top)
-    body = _axes(across, up, (left, right, top, bottom))
+    area: labels.Box = (left, top, right, bottom)
+    body = _axes(across, up, area)
     body.append(_line(best, across, up, right))
     places = [(across(max(point.error, across.low)), up(point.speedup)) for point in points]
-    taken: list[_Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
+    taken: list[labels.Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
     order = sorted(range(len(points)), key=lambda index: not points[index].on_frontier)
     for index in order:
-        body.append(_mark(points[index], places[index], taken, (left, right, top, bottom)))
+        body.append(_mark(points[index], places[index], taken, area))
     return svg.frame(layout, width, height, title=title, description=description, body=body)
 
 
-def _axes(across: Scale, up: Scale, area: _Box) -> list[SafeString]:
-    left, right, top, bottom = area
+def _axes(across: Scale, up: Scale, area: labels.Box) -> list[SafeString]:
+    left, top, right, bottom = area
     body = []
     for tick in decade_ticks(across, 56):
         x = across(tick)
@@ -108,7 +106,7 @@ def _line(best: Sequence[ParetoPoint], across: Scale, up: Scale, right: float) -
 
 
 def _mark(
-    point: ParetoPoint, place: tuple[float, float], taken: list[_Box], area: _Box
+    point: ParetoPoint, place: tuple[float, float], taken: list[labels.Box], area: labels.Box
 ) -> SafeString:
     x, y = place
     tip = (
@@ -121,39 +119,8 @@ def _mark(
         svg.node("circle", cx=x, cy=y, r=12, class_="target"),
         svg.node("circle", cx=x, cy=y, r=6.5 if point.on_frontier else 4.5, class_="dot"),
     ]
-    if spot := _free_spot(point.label, place, taken, area):
+    if spot := labels.free_spot(point.label, place, taken, area):
         label_x, label_y, anchor = spot
         marks.append(svg.text(label_x, label_y, point.label, "", anchor))
     kind = "on-frontier" if point.on_frontier else "dominated"
     return svg.node("g", svg.link(point.href, svg.hit(tip, *marks)), class_=f"point {kind}")
-
-
-def _free_spot(
-    label: str, place: tuple[float, float], taken: list[_Box], area: _Box
-) -> tuple[float, float, str] | None:
-    """Return where a label fits without touching another, and claim it; None where nowhere does."""
-    x, y = place
-    wide = svg.width_of(label, 13)
-    left, right, top, bottom = area
-    for label_x, label_y, anchor in (
-        (x - 8, y - 10, "end"),
-        (x - 12, y + 4, "end"),
-        (x + 8, y + 18, "start"),
-        (x + 12, y + 4, "start"),
-        (x, y - 12, "middle"),
-        (x, y + 22, "middle"),
-        (x + 8, y - 10, "start"),
-        (x - 8, y + 18, "end"),
-    ):
-        start = label_x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
-        box = (start, label_y - 12, start + wide, label_y + 4)
-        inside = box[0] >= left and box[2] <= right and box[1] >= top - 14 and box[3] <= bottom
-        own = (x - 7, y - 7, x + 7, y + 7)
-        if inside and not any(_overlap(box, other) for other in taken if other != own):
-            taken.append(box)
-            return label_x, label_y, anchor
-    return None
-
-
-def _overlap(one: _Box, other: _Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

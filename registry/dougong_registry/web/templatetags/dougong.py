@@ -23,7 +23,7 @@ from dougong_registry.boards.rows import (
     SubmissionDetail,
     SubmissionRow,
 )
-from dougong_registry.web import figures, formats
+from dougong_registry.web import decisions, evidence, figures, formats
 
 register = template.Library()
 
@@ -32,11 +32,17 @@ register.filter("scientific", formats.scientific)
 register.filter("percent", formats.percent)
 register.filter("file_size", formats.file_size)
 register.filter("worst_first", figures.worst_first)
+register.filter("least_kept_first", evidence.least_kept_first)
+register.filter("histogram_tables", evidence.histogram_tables)
+register.filter("drawn", evidence.drawn)
+register.filter("resources", evidence.resources)
+register.filter("resources_by_restart", evidence.resources_by_restart)
 for chart in (
     figures.board_chart,
     figures.pareto_chart,
     figures.operator_chart,
     figures.run_chart,
+    figures.kept_chart,
     figures.gates_chart,
     figures.samples_chart,
     figures.accuracy_chart,
@@ -80,6 +86,26 @@ def badge(outcome: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag
+def decision(row: ScoreRow | RankedRow) -> SafeString:
+    """Write what was decided of a speed, what it rests on on hover."""
+    return format_html(
+        '<span class="decision {}" title="{}">{}</span>',
+        row.decision.replace("_", "-"),
+        decision_meaning(row),
+        decisions.word(row.decision),
+    )
+
+
+@register.simple_tag
+def decision_meaning(row: ScoreRow | RankedRow) -> str:
+    """Say what a decision rests on."""
+    return decisions.meaning(row.decision, row.restarts)
+
+
+register.simple_tag(decisions.rule, name="decision_rule")
+
+
+@register.simple_tag
 def query(**values: str) -> str:
     """Write a query string of these values and no others."""
     return "?" + urlencode(values)
@@ -116,6 +142,24 @@ def ago(moment: dt.datetime | None) -> SafeString | str:
         f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}",
         formats.ago(moment, timezone.now()),
     )
+
+
+@register.filter
+def clock(moment: dt.datetime) -> SafeString:
+    """Write the time of the day, the date on hover and for machines."""
+    moment = moment.astimezone(dt.UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{} UTC</time>',
+        moment.isoformat(timespec="seconds"),
+        f"{moment:%Y-%m-%d}",
+        f"{moment:%H:%M}",
+    )
+
+
+@register.filter
+def is_past(moment: dt.datetime) -> bool:
+    """Say whether a time is over."""
+    return moment <= timezone.now()
 
 
 @register.filter
