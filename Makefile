@@ -7,7 +7,7 @@ FAMILY ?= norm
 UP_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench new-operator screenshots changelog clean
+.PHONY: help up test check judge-selftest format bench new-operator screenshots changelog clean
 
 ##@ Use it
 up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judge the first-party operators
@@ -24,6 +24,9 @@ check: $(VENV)/.installed-dev ## Lint, formatting, types, import directions, cha
 	$(BIN)/lint-imports
 	$(BIN)/python -m dougong_registry makemigrations --check --dry-run
 	$(BIN)/towncrier build --draft --version next > /dev/null
+
+judge-selftest: $(VENV)/.installed-dev ## Judge the whole catalogue of cheats and the honest controls
+	$(BIN)/python tests/ci/corpus/selftest.py
 
 format: $(VENV)/.installed-dev ## Fix what can be fixed by machine
 	$(BIN)/ruff check --fix .

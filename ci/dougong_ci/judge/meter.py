@@ -20,8 +20,10 @@ from dougong_ci.report.verdict import SpeedCase
 
 CPU_SHARE = 1.05
 """Processor time over the time of its turns that one pinned process can explain."""
-SLACK_S = 0.03
-"""The accounts are kept in ticks of up to 10 ms."""
+SLACK_S = 0.003
+"""For the freezing and thawing itself, which the sandbox's own server does."""
+TICKS_S = 0.03
+"""Added where there is no control group: a process's own accounts are kept in ticks of 10 ms."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Readings:
     """What one restart of one workload came to."""
 
     cpu_s: float | None
+    slack_s: float
     turns_s: float
     waiting_share: float | None
     peak_bytes: int
@@ -37,7 +40,7 @@ class Readings:
     @property
     def trespass(self) -> str:
         """Why the candidate's times are not to be trusted, or nothing."""
-        if self.cpu_s is None or self.cpu_s <= CPU_SHARE * self.turns_s + SLACK_S:
+        if self.cpu_s is None or self.cpu_s <= CPU_SHARE * self.turns_s + self.slack_s:
             return ""
         return (
             f"its sandbox used {self.cpu_s:.3f} s of processor time in turns of {self.turns_s:.3f}"
@@ -88,10 +91,12 @@ class Meter:
 
     def readings(self) -> Readings:
         """Return what was read."""
-        # At any moment two are at work: the judge, at its clock, and the one that is timed.
+        # At any moment two are at work: the judge, at its clock, and the one that is timed (for a
+        # third of the time the candidate, whose waiting is left out).
         share = self._waited_s / (2 * self._span_s) if self._kept and self._span_s else None
         return Readings(
             cpu_s=self._cpu_s,
+            slack_s=SLACK_S + TICKS_S * (self._parties["candidate"].cpu_time_s() is None),
             turns_s=self._turns_s,
             waiting_share=share,
             peak_bytes=self._peak("candidate"),
@@ -106,8 +111,12 @@ class Meter:
         return activity.usage(party.operator_pids()).cpu_s if self._kept else None
 
     def _waited(self) -> float:
-        """Return how long the judge's thread and the parties' processes waited for a processor."""
-        pids = [pid for party in self._parties.values() for pid in party.operator_pids()]
+        """Return how long the judge's thread and the trusted parties waited for a processor.
+
+        The candidate's own threads may wait for each other's; that is its business.
+        """
+        trusted = [self._parties[name] for name in ("baseline", "control")]
+        pids = [pid for party in trusted for pid in party.operator_pids()]
         mine_s = activity.thread_waited_s(threading.get_native_id())
         return mine_s + activity.usage(pids).waited_s
 

@@ -136,7 +136,7 @@ class SpeedCase:
     """By restart: CPU time of everything in the candidate's sandbox over the time it had the
     floor. Beyond 1, it computed where it was not to; empty where it could not be read."""
     waiting_share: list[float] = dataclasses.field(default_factory=list)
-    """By restart: share of the timed span that judge and timed process waited for a processor."""
+    """By restart: share of the timed span that judge and baselines waited for a processor."""
     peak_bytes: list[int] = dataclasses.field(default_factory=list)
     """By restart: most memory the candidate's process had held by the end of the case."""
     baseline_peak_bytes: list[int] = dataclasses.field(default_factory=list)

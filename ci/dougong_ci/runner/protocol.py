@@ -10,6 +10,7 @@ Control page (one sealed memfd a child)::
     4   u32  sequence   written by the judge before GO
     8   u32  answered   the runner repeats the sequence before DONE
     12  u32  fault      one of `Fault`, with FAILED
+    16  u32  hold       written by the judge before GO: keep the results through the next call
     64  512 bytes       message of the fault, UTF-8, ended by NUL
 """
 
@@ -22,7 +23,7 @@ CONTROL_BYTES = 4096
 MESSAGE_AT = 64
 MESSAGE_BYTES = 512
 
-STATE, SEQUENCE, ANSWERED, FAULT = range(4)
+STATE, SEQUENCE, ANSWERED, FAULT, HOLD = range(5)
 
 
 class State(enum.IntEnum):
@@ -52,13 +53,19 @@ class Fault(enum.IntEnum):
     TAMPER = 102
 
 
-# Judge to zygote, one byte each; answered by OK.
+# Judge to zygote, one byte each; answered by OK, or NOTHING where there is nothing to pack.
 SPAWN = b"S"
 FREEZE = b"F"
 THAW = b"T"
 KILL = b"K"
 PRELOAD = b"L"
+UNPACK = b"U"
+PACK = b"C"
 OK = b"k"
+NOTHING = b"n"
+
+# Judge to builder.
+BUILD = b"B"
 
 # Judge to child.
 PREPARE = b"P"
@@ -72,7 +79,7 @@ class Control:
     def __init__(self, fd: int) -> None:
         self._map = mmap.mmap(fd, CONTROL_BYTES)
         self.words = memoryview(self._map).cast("I")
-        """The u32 words; index by `STATE`, `SEQUENCE`, `ANSWERED`, `FAULT`."""
+        """The u32 words; index by `STATE`, `SEQUENCE`, `ANSWERED`, `FAULT`, `HOLD`."""
 
     def fail(self, fault: Fault, message: str) -> None:
         """Report a fault (runner side)."""

@@ -6,26 +6,30 @@ sides of every ratio. Foreign code runs only inside `prepare` and `call`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
 import json
 import mmap
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dougong import contracts
 from dougong.contracts import evaluate
 from dougong.contracts.definition import Bound, Case
 from dougong.operator import resolve
-from dougong_ci.runner import discovery, protocol
+from dougong_ci.runner import discovery, exercises, protocol
 from dougong_ci.runner.packing import Slot
 from dougong_ci.runner.protocol import Control, Fault, State
 
 _SPINS = 20_000
+_DENSE = torch.strided
+_OURS = "output shares memory with an input or the judge's output; return a new tensor"
 
 
 class Refused(Exception):  # noqa: N818 - named for what it does: the result is refused
@@ -79,25 +83,35 @@ def _shift_heap() -> None:
 def _block(control: Control, call: Call) -> None:
     """Answer calls by flag until parked: a microsecond, where a socket costs fifty."""
     words, spins = control.words, 0
-    words[protocol.STATE] = State.ARMED
-    while True:
-        state = words[protocol.STATE]
-        if state == State.GO:
-            try:
-                call()
-            except Refused as refusal:
-                control.fail(refusal.fault, str(refusal))
-            except BaseException as error:
-                control.fail(Fault.EXCEPTION, f"{type(error).__name__}: {error}")
-            else:
-                words[protocol.ANSWERED] = words[protocol.SEQUENCE]
-                words[protocol.STATE] = State.DONE
-            spins = 0
-        elif state == State.PARK:
-            words[protocol.STATE] = State.IDLE
-            return
-        elif (spins := spins + 1) > _SPINS:
-            os.sched_yield()
+    # Spelt out: between flag and flag every look-up of a name is on everybody's clock.
+    state_at, hold_at = protocol.STATE, protocol.HOLD
+    sequence_at, answered_at = protocol.SEQUENCE, protocol.ANSWERED
+    go, done, park = int(State.GO), int(State.DONE), int(State.PARK)
+    words[state_at] = State.ARMED
+    with call.grad_mode():
+        while True:
+            state = words[state_at]
+            if state == go:
+                try:
+                    call(words[hold_at])
+                except BaseException as error:
+                    _report(control, error)
+                else:
+                    words[answered_at] = words[sequence_at]
+                    words[state_at] = done
+                spins = 0
+            elif state == park:
+                words[state_at] = State.IDLE
+                return
+            elif (spins := spins + 1) > _SPINS:
+                os.sched_yield()
+
+
+def _report(control: Control, error: BaseException) -> None:
+    if isinstance(error, Refused):
+        control.fail(error.fault, str(error))
+    else:
+        control.fail(Fault.EXCEPTION, f"{type(error).__name__}: {error}")
 
 
 class Call:
@@ -107,9 +121,12 @@ class Call:
         spec = json.loads(_read(spec_fd))
         inputs, outputs, setup = _buffer(in_fd), _buffer(out_fd), _buffer(setup_fd)
         # Autograd may hand the upstream gradient through, so aliasing is a fault forward only.
-        self._aliasing_allowed = spec["direction"] == "backward"
-        self._low, self._high = inputs.data_ptr(), inputs.data_ptr() + inputs.numel()
-        self._outputs = [Slot.from_json(each).view(outputs) for each in spec["outputs"]]
+        self._backward = spec["direction"] == "backward"
+        buffers = () if self._backward else (inputs, outputs, setup)
+        self._spans = tuple(map(_span, buffers))
+        views = [Slot.from_json(each).view(outputs) for each in spec["outputs"]]
+        self._outputs = [(view, view.dtype, view.shape) for view in views]
+        self._held: tuple[Tensor, ...] = ()
         self._tensors = _views(spec["tensors"], inputs)
         self._flowing = [Slot.from_json(each).view(inputs) for each in spec["flowing"]]
         self._case = Case(
@@ -118,43 +135,75 @@ class Call:
             setup={n: t for n, t in _views(spec["setup"], setup).items() if t is not None},
             differentiable=tuple(spec["differentiable"]),
         )
-        self._run = self._backward if spec["direction"] == "backward" else self._forward
-        contract = contracts.contract(spec["contract"])
-        self._bound: Bound = contract.bind(resolve(spec["target"]), self._case)
+        contract = exercises.contract(spec["contract"])
+        bound: Bound = contract.bind(resolve(spec["target"]), self._case)
+        self._bound = torch.compile(bound, dynamic=False) if spec["compiled"] else bound
+        self._run: Callable[[], tuple[Tensor, ...]] = self._gradients
+        if not self._backward:
+            self._run = functools.partial(self._bound, self._tensors)
 
-    def __call__(self) -> None:
-        """Compute, check what came out, and copy it into the judge's buffer."""
-        results = self._run()
-        if type(results) is not tuple or len(results) != len(self._outputs):
-            raise Refused(Fault.TYPE, f"must give {len(self._outputs)} outputs, got {results!r}")
-        for result, output in zip(results, self._outputs, strict=True):
-            self._check(result, output)
+    def __call__(self, hold: int = 0) -> None:
+        """Compute, check what came out, and copy it into the judge's buffer.
+
+        Args:
+            hold: Not 0: keep the results until the next call is done, whose results must be others.
+        """
+        results, outputs = self._run(), self._outputs
+        if type(results) is not tuple or len(results) != len(outputs):
+            raise Refused(Fault.TYPE, f"must give {len(outputs)} outputs, got {results!r}")
+        spans = self._spans
+        for i, (output, dtype, shape) in enumerate(outputs):
+            result = results[i]
+            if (
+                type(result) is not Tensor
+                or result.dtype is not dtype
+                or result.shape != shape
+                or result.layout is not _DENSE
+                or not result.is_cpu
+            ):
+                raise _misfit(result, dtype, shape)
+            at = result.data_ptr()
+            for begin, end in spans:
+                if begin <= at < end:
+                    raise Refused(Fault.ALIAS, _OURS)
             output.copy_(result)
+        if hold or self._held:
+            self._refuse_shared(results)
+            self._held = results if hold else ()
 
-    def _forward(self) -> tuple[Tensor, ...]:
-        with torch.no_grad():
-            return self._bound(self._tensors)
+    def grad_mode(self) -> contextlib.AbstractContextManager[None]:
+        """Return what calls run under; entered once a block, for it costs a microsecond."""
+        return contextlib.nullcontext() if self._backward else torch.no_grad()
 
-    def _backward(self) -> tuple[Tensor, ...]:
+    def _gradients(self) -> tuple[Tensor, ...]:
         return tuple(evaluate.gradients(self._bound, self._case, self._flowing).values())
 
-    def _check(self, result: Any, output: Tensor) -> None:
-        if type(result) is not Tensor:
-            raise Refused(Fault.TYPE, f"output must be a torch.Tensor, got {type(result).__name__}")
-        if result.dtype is not output.dtype:
-            raise Refused(Fault.DTYPE, f"output must be {output.dtype}, got {result.dtype}")
-        if result.shape != output.shape:
-            raise Refused(
-                Fault.SHAPE, f"shape must be {tuple(output.shape)}, got {tuple(result.shape)}"
-            )
-        if result.layout is not torch.strided or result.device.type != "cpu":
-            raise Refused(
-                Fault.DEVICE, f"must be dense on the cpu, got {result.layout} on {result.device}"
-            )
-        if self._aliasing_allowed or not result.numel():
+    def _refuse_shared(self, results: tuple[Tensor, ...]) -> None:
+        """Refuse results that share memory with each other or with those still held."""
+        if self._backward:
             return
-        if self._low <= result.untyped_storage().data_ptr() < self._high:
-            raise Refused(Fault.ALIAS, "output shares memory with an input; return a new tensor")
+        every = [*results, *self._held]
+        found = [each.untyped_storage().data_ptr() for each in every if each.numel()]
+        if len(set(found)) < len(found):
+            message = "two results share memory, of one call or of one after the other"
+            raise Refused(Fault.ALIAS, f"{message}; return new tensors")
+
+
+def _misfit(result: Any, dtype: torch.dtype, shape: torch.Size) -> Refused:
+    """Say what is wrong with a result that is not as the contract says."""
+    if type(result) is not Tensor:
+        text = f"output must be a torch.Tensor, got {type(result).__name__}"
+        return Refused(Fault.TYPE, text)
+    if result.dtype is not dtype:
+        return Refused(Fault.DTYPE, f"output must be {dtype}, got {result.dtype}")
+    if result.shape != shape:
+        return Refused(Fault.SHAPE, f"shape must be {tuple(shape)}, got {tuple(result.shape)}")
+    text = f"must be dense on the cpu, got {result.layout} on {result.device}"
+    return Refused(Fault.DEVICE, text)
+
+
+def _span(buffer: Tensor) -> tuple[int, int]:
+    return buffer.data_ptr(), buffer.data_ptr() + buffer.numel()
 
 
 def _views(slots: dict[str, list[Any] | None], buffer: Tensor) -> dict[str, Tensor | None]:

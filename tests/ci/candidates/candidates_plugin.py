@@ -9,26 +9,16 @@ FULL = {"honest": ("float32", "bfloat16")}
 FUNCTIONS = (
     "honest",
     "plain",
-    "zeros",
-    "cached",
-    "downcast",
-    "mutating",
     "alias",
     "double-width",
     "sleeping",
     "aborting",
     "segfaulting",
-    "leaving",
     "exiting",
     "hanging",
     "spamming",
-    "forging",
-    "flag-forging",
-    "killing",
     "nondeterministic",
     "wrong-gradient",
-    "replaying",
-    "subclass",
 )
 
 
@@ -42,7 +32,7 @@ def dougong_register_norm() -> list[dougong.Operator]:
             target=target,
             dtypes=FULL.get(name, ("float32",)),
             gradients="first" if name in GRADIENTS else "none",
-            claims=("speedup >= 50 over torch on cpu", "tastes good"),
+            claims=("speedup >= 50 over torch on cpu", "error <= 0.001 ulp", "tastes good"),
         )
         for name, target in [*named, ("raising", "candidates_raising:rms")]
     ]

@@ -15,7 +15,7 @@ def look(x, weight=None, *, eps):
 def found():
     return {
         "network": attempt(lambda: socket.create_connection(("1.1.1.1", 53), timeout=2)),
-        "interfaces": [name for _, name in socket.if_nameindex()],
+        "interfaces": interfaces(),
         "home": attempt(lambda: list(Path(JUDGE_HOME).iterdir())),
         "write": [
             p for p in ("/usr", "/etc", "/", PLUGIN) if attempt(lambda p=p: touch(p)) == "ok"
@@ -30,6 +30,11 @@ def found():
 
 JUDGE_HOME = "@HOME@"
 PLUGIN = str(Path(__file__).parent)
+
+
+def interfaces():
+    lines = Path("/proc/net/dev").read_text().splitlines()[2:]
+    return [line.partition(":")[0].strip() for line in lines]
 
 
 def touch(folder):

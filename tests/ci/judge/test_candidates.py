@@ -1,4 +1,4 @@
-"""Row 8 of the spine: every bad candidate is rejected by the gate that names why."""
+"""Bad candidates are rejected by the gate that names why; cheats are in `test_corpus.py`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,15 @@ from dougong_ci.report.verdict import Outcome, Verdict, from_json
 pytestmark = pytest.mark.timeout(300)
 
 REJECTED = {
-    "zeros": ("accuracy", "REJECTED_ACCURACY"),
-    "cached": ("accuracy", "REJECTED_ACCURACY"),
-    "downcast": ("accuracy", "REJECTED_ACCURACY"),
-    "forging": ("contract", "REJECTED_TAMPER"),
-    "mutating": ("contract", "REJECTED_CONTRACT"),
     "alias": ("contract", "REJECTED_CONTRACT"),
     "double-width": ("contract", "REJECTED_CONTRACT"),
-    "subclass": ("contract", "REJECTED_CONTRACT"),
     "exiting": ("contract", "REJECTED_CONTRACT"),
     "aborting": ("contract", "REJECTED_CRASH"),
     "segfaulting": ("contract", "REJECTED_CRASH"),
-    "leaving": ("contract", "REJECTED_CRASH"),
-    "killing": ("contract", "REJECTED_CRASH"),
     "hanging": ("contract", "REJECTED_TIMEOUT"),
     "raising": ("build", "REJECTED_BUILD"),
     "nondeterministic": ("determinism", "REJECTED_NONDETERMINISTIC"),
     "wrong-gradient": ("gradient", "REJECTED_GRAD"),
-    "replaying": ("speed", "REJECTED_ACCURACY"),
     "sleeping": ("speed", "REJECTED_SLOW"),
 }
 HONEST = ("honest", "plain", "spamming")
@@ -62,12 +53,6 @@ def test_a_bad_candidate_is_rejected_by_the_gate_that_names_why(
     assert verdict.summary.startswith(f"{gate}: ")
 
 
-def test_a_runner_that_says_done_without_working_leaves_poison_behind(verdicts):
-    verdict = verdicts["flag-forging"]
-    assert verdict.outcome is Outcome.FAILED
-    assert verdict.code in ("REJECTED_ACCURACY", "REJECTED_TAMPER", "REJECTED_TIMEOUT")
-
-
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_candidate_passes_every_gate_but_for_the_noise_of_the_host(verdicts, name: str):
     verdict = verdicts[name]
@@ -80,7 +65,7 @@ def test_an_honest_candidate_passes_every_gate_but_for_the_noise_of_the_host(ver
 def test_every_operator_has_a_verdict_that_follows_the_schema(verdicts, events):
     (discovered,) = [event for event in events if event["kind"] == "discovered"]
     names = {str(each["name"]).partition("/")[2] for each in discovered["operators"]}
-    assert names == set(verdicts) == {*REJECTED, *HONEST, "flag-forging"}
+    assert names == set(verdicts) == {*REJECTED, *HONEST}
     for verdict in verdicts.values():
         schema.validate(json.loads(verdict.to_json()))
         assert from_json(verdict.to_json()) == verdict
@@ -90,7 +75,7 @@ def test_every_operator_has_a_verdict_that_follows_the_schema(verdicts, events):
 
 def test_a_gate_that_did_not_run_is_skipped_with_a_reason(verdicts):
     for gate in verdicts["hanging"].gates:
-        if gate.name not in ("build", "contract"):
+        if gate.required and gate.name not in ("build", "contract"):
             assert gate.outcome is Outcome.SKIPPED
             assert gate.summary.startswith("not run: ")
 
@@ -99,10 +84,12 @@ def test_the_verdict_says_what_it_was_made_with(verdicts, fast_profile):
     verdict = verdicts["honest"]
     assert verdict.judge["seed"] == 20260101
     assert verdict.judge["fit_for_board"] is False
-    assert verdict.judge["sandbox"] in ("T1", "T2")
+    assert verdict.judge["sandbox"] in ("T1", "T2", "T3")
     assert verdict.subject.distribution == "trial"
     assert verdict.hardware_class.startswith("cpu-")
     assert {row.hidden for row in verdict.accuracy} == {True, False}
     statuses = {claim["claim"]: claim["status"] for claim in verdict.claims}
     assert statuses["tastes good"] == "unmeasured"
-    assert statuses["speedup >= 50 over torch on cpu"] == "refuted"
+    assert statuses["error <= 0.001 ulp"] == "refuted"
+    # One restart decides nothing about speed.
+    assert statuses["speedup >= 50 over torch on cpu"] == "unmeasured"
