@@ -39,7 +39,7 @@ class Answer:
 
 
 def compared(contract: Contract, answer: Answer, i: int, output: Tensor) -> Comparison:
-    """Hold output `i` of a call to its golden: the contract's rule, then `second` and `stricter`."""
+    """Hold output `i` of a call to its golden: by the contract, `second` and `stricter`."""
     found = _held(contract, answer, i, output, [native[i] for native in answer.natives])
     if _narrow(contract, found):
         dtype = answer.natives[0][i].dtype
