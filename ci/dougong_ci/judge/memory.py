@@ -21,7 +21,8 @@ _GLANCES = 32
 """Words of the outputs read at the moment of the answer, at places that nobody can foresee."""
 _LINE_WORDS = 8
 _LATE_SHARE = 32
-"""One in so many cache lines of the inputs is shown last."""
+"""One in so many cache lines of the inputs is shown last, up to `_LATE_MOST`."""
+_LATE_MOST = 256
 
 
 def shared_bytes(size: int) -> int:
@@ -104,7 +105,9 @@ class Buffers:
         self.outputs.copy_(self._poison)
         lines, shown = (_lines(each) for each in (packed, self.inputs))
         count = len(lines)
-        drawn = torch.randint(count, (2, -(-count // _LATE_SHARE)), generator=self._source)
+        drawn = torch.randint(
+            count, (2, min(_LATE_MOST, -(-count // _LATE_SHARE))), generator=self._source
+        )
         late, elsewhere = drawn
         true = lines[late]
         try:
