@@ -479,7 +479,12 @@ CHEATS = (
         43,
         "done-forged",
         "raises the flag and computes nothing",
-        (*ACCURACY, ("contract", "REJECTED_TAMPER"), ("contract", "REJECTED_TIMEOUT")),
+        (
+            *ACCURACY,
+            ("accuracy", "REJECTED_TAMPER"),
+            ("contract", "REJECTED_TAMPER"),
+            ("contract", "REJECTED_TIMEOUT"),
+        ),
         "the flag says when to look, not what to believe",
         fast=True,
     ),
