@@ -58,6 +58,16 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def processors(pids: Iterable[int]) -> set[int]:
+    """Return the processors on which any thread of some processes may run."""
+    found: set[int] = set()
+    for pid in pids:
+        for thread in _threads(pid):
+            with contextlib.suppress(OSError, ValueError):
+                found |= os.sched_getaffinity(int(thread.name))
+    return found
+
+
 def peak_bytes(pid: int) -> int:
     """Return the most memory a process has held (`VmHWM`), or 0 where it cannot be read."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -39,13 +40,21 @@ class Answer:
 
 
 def compared(contract: Contract, answer: Answer, i: int, output: Tensor) -> Comparison:
-    """Hold output `i` of a call to its golden: by the contract, `second` and `stricter`."""
-    found = _held(contract, answer, i, output, [native[i] for native in answer.natives])
+    """Hold output `i` of a call to its golden: by the contract, `second` and `stricter`.
+
+    The contract's absolute cap counts only where its own baselines stay below it: on rare inputs
+    (a softmax between two nearly equal logits of a thousand, in float16) none does.
+    """
+    natives = [native[i] for native in answer.natives]
+    found = held(contract, answer, i, output, natives)
+    if _beyond_everyone(contract, answer, i, found):
+        free = held(contract, answer, i, output, natives, capped=False)
+        found = free if free.passed else found
     if _narrow(contract, found):
         dtype = answer.natives[0][i].dtype
         moved = second.moved_natives(contract, answer.case, answer.flowing, dtype)
         natives = [native[i] for native in (*answer.natives, *moved)]
-        found = _held(contract, answer, i, output, natives)
+        found = held(contract, answer, i, output, natives)
     if found.passed and (
         wrong := stricter.fault(output, answer.golden[i], found, contract.tolerance)
     ):
@@ -53,19 +62,40 @@ def compared(contract: Contract, answer: Answer, i: int, output: Tensor) -> Comp
     return found
 
 
-def _held(
-    contract: Contract, answer: Answer, i: int, output: Tensor, natives: list[Tensor]
+def held(
+    contract: Contract,
+    answer: Answer,
+    i: int,
+    output: Tensor,
+    natives: list[Tensor],
+    *,
+    capped: bool = True,
 ) -> Comparison:
+    """Hold output `i` of a call to its golden by the contract's own rule and some natives."""
     tolerance = contract.tolerance
+    scale = tolerance.cap_scale(answer.workload) if tolerance.cap_scale else 1.0
     return compare(
         output,
         natives,
         answer.golden[i],
         tolerance=tolerance,
-        scale=tolerance.cap_scale(answer.workload) if tolerance.cap_scale else 1.0,
+        scale=scale if capped else math.inf,
         dtype=answer.natives[0][i].dtype,
         gradient=bool(answer.names),
     )
+
+
+def _beyond_everyone(contract: Contract, answer: Answer, i: int, found: Comparison) -> bool:
+    """Say whether an output failed where a baseline breaks the cap too.
+
+    Held among natives of which it is one, a baseline cannot break another rule. In float64 the cap
+    is the rule.
+    """
+    exact = contract.tolerance.max_relative_l2 is None
+    if found.passed or not exact or answer.natives[0][i].dtype == torch.float64:
+        return False
+    natives = [native[i] for native in answer.natives]
+    return any(not held(contract, answer, i, native, natives).passed for native in natives)
 
 
 def _narrow(contract: Contract, found: Comparison) -> bool:

@@ -84,7 +84,7 @@ class SandboxCalls:
         packed = image(
             buffers.in_plan, {**answer.case.tensors, **numbered("flowing", answer.flowing)}
         )
-        with child.armed():
+        with child.armed(patient=True):
             child.call(packed, self._profile.prepare_s, timed=False)
         if stray := buffers.strays(packed):
             raise Fell(Fault.TAMPER if stray == LATE else Fault.ALIAS, stray)

@@ -109,19 +109,23 @@ class Child:
             return os.pread(fds[1], size, 0).partition(b"\0")[0]
 
     @contextlib.contextmanager
-    def armed(self) -> Iterator[None]:
-        """Keep the runner awake at its flag, for calls; afterwards it sleeps at its socket."""
+    def armed(self, *, patient: bool = False) -> Iterator[None]:
+        """Keep the runner awake at its flag, for calls; afterwards it sleeps at its socket.
+
+        Args:
+            patient: Leave the core to others meanwhile, where nothing is timed.
+        """
         words = self._control.words
         words[STATE] = State.IDLE
         self._send(protocol.ARM, ())
-        self._await(State.IDLE, self._profile.call_s, patient=False)
+        self._await(State.IDLE, self._profile.call_s, patient=patient)
         try:
             yield
         finally:
             if not self.fallen:
                 words[STATE] = State.PARK
                 with contextlib.suppress(Fell):
-                    self._await(State.PARK, self._profile.call_s, patient=False)
+                    self._await(State.PARK, self._profile.call_s, patient=patient)
 
     def call(self, packed: Tensor, limit_s: float, *, timed: bool = True) -> float:
         """Reveal the inputs, let it compute, and return the microseconds by the judge's clock.

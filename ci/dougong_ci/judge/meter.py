@@ -1,9 +1,9 @@
 """The audit of one workload's rounds: processor time, waiting for a processor, memory.
 
-A candidate is pinned to one processor and frozen out of its turn. If everything in its sandbox
-together used more processor time than its turns lasted, it computed elsewhere or at other times,
-and its times say nothing. If judge or runners had to wait for a processor, the machine was busy,
-and nobody's times say anything.
+A candidate is pinned to one processor and frozen out of its turn. If a thread of it may run on
+another, or everything in its sandbox together used more processor time than its turns lasted, it
+computed elsewhere or at other times, and its times say nothing. If judge or runners had to wait for
+a processor, the machine was busy, and nobody's times say anything.
 """
 
 from __future__ import annotations
@@ -36,10 +36,15 @@ class Readings:
     waiting_share: float | None
     peak_bytes: int
     baseline_peak_bytes: int
+    elsewhere: frozenset[int] = frozenset()
+    """Processors open to the candidate that it was not pinned to."""
 
     @property
     def trespass(self) -> str:
         """Why the candidate's times are not to be trusted, or nothing."""
+        if self.elsewhere:
+            others = ", ".join(map(str, sorted(self.elsewhere)))
+            return f"it let itself run on processor {others}, to which it was not pinned"
         if self.cpu_s is None or self.cpu_s <= CPU_SHARE * self.turns_s + self.slack_s:
             return ""
         return (
@@ -101,6 +106,7 @@ class Meter:
             waiting_share=share,
             peak_bytes=self._peak("candidate"),
             baseline_peak_bytes=self._peak("baseline"),
+            elsewhere=self._elsewhere(),
         )
 
     def _cpu(self) -> float | None:
@@ -119,6 +125,13 @@ class Meter:
         pids = [pid for party in trusted for pid in party.operator_pids()]
         mine_s = activity.thread_waited_s(threading.get_native_id())
         return mine_s + activity.usage(pids).waited_s
+
+    def _elsewhere(self) -> frozenset[int]:
+        """Return where else the candidate's threads may run; it is frozen, so they stay put."""
+        party = self._parties["candidate"]
+        if party.cpu is None:
+            return frozenset()
+        return frozenset(activity.processors(party.operator_pids()) - {party.cpu})
 
     def _peak(self, name: str) -> int:
         pids = self._parties[name].operator_pids()

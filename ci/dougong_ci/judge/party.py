@@ -29,6 +29,8 @@ class Party:
     def __init__(self, tier: Tier, mounts: Mounts, profile: Profile, cpu: int | None) -> None:
         self._settings = (tier, mounts, profile, cpu)
         self._profile = profile
+        self.cpu = cpu
+        """The one processor its operators are pinned to, or None where they are not."""
         self.child: Child | None = None
         self._preloads = False
         self._walls: frozenset[int] = frozenset()

@@ -3,7 +3,11 @@
 They are edits of a small workload's values in the same memory, so that they cost one call each and
 no preparation: nobody can tell by shape or layout that one is coming. What no trusted
 implementation agrees on is not asked: an edge counts only where every baseline of the contract
-itself meets the golden on it, non-finite values in the same places.
+itself meets the golden on it, non-finite values in the same places. That may be luck where a number
+is the largest there is: as the weight of an element that is nearly zero it multiplies what any
+arithmetic rounds there, and an honest operator was refused for having less luck than the baseline.
+So such an edge counts only where the golden stays within its own cap when the inputs move by a few
+roundings of float32, in which all dtypes up to it are computed.
 
 An approximate contract is not asked for values that its approximation may spread (one infinite
 activation takes the scale of a whole dynamically quantized tensor), only for the missing layouts.
@@ -20,8 +24,14 @@ from torch import Tensor
 
 from dougong.contracts.definition import Case, Contract, Workload
 from dougong.contracts.sampling import LAYOUTS, draw, generator
-from dougong_ci.judge.answers import Answer, Answers, compared
+from dougong_ci.judge import second
+from dougong_ci.judge.answers import Answer, Answers, held
 
+_ROUNDINGS = 2
+"""About what an operator of a few operations makes of any one number."""
+_BELOW_MOST = 0.125
+_LARGEST = "largest"
+_NARROW = (torch.float16, torch.bfloat16)
 _BASES = 2
 """Workloads edited: the plainest of each set of features, up to this many."""
 _MIXED = ("normal", "heavy", "sparse", "spikes", "sorted", "uniform", "shifted")
@@ -56,7 +66,7 @@ def _made(
     asked, refused = [], []
     for work, case in _cases(answers, bases, dtype):
         answer = answers.of(work, dtype, case)
-        if _determined(answer) and all(_meets(answer, native) for native in answer.natives):
+        if _determined(answer) and _met_by_natives(answer) and _steady(answer):
             asked.append(answer)
         else:
             refused.append(work.name)
@@ -106,8 +116,36 @@ def _determined(answer: Answer) -> bool:
     return given or not any(golden.isnan().any() for golden in answer.golden)
 
 
-def _meets(answer: Answer, native: tuple[Tensor, ...]) -> bool:
-    return all(compared(answer.contract, answer, i, y).passed for i, y in enumerate(native))
+def _met_by_natives(answer: Answer) -> bool:
+    by_output = [list(natives) for natives in zip(*answer.natives, strict=True)]
+    return all(
+        held(answer.contract, answer, i, native, natives).passed
+        for i, natives in enumerate(by_output)
+        for native in natives
+    )
+
+
+def _steady(answer: Answer) -> bool:
+    """Say whether inputs a few roundings away give a result within the cap around this one.
+
+    Asked of the largest numbers only: a shifted row changes wholly when its inputs are rounded,
+    but its mean is taken off exactly, by any operator worth its name.
+    """
+    contract = answer.contract
+    if f"+{_LARGEST}" not in answer.workload.name:
+        return True
+    wide = {
+        name: value.float() if value is not None and value.dtype in _NARROW else value
+        for name, value in answer.case.tensors.items()
+    }
+    case = dataclasses.replace(answer.case, tensors=wide)
+    moved = second.moved_natives(contract, case, (), answer.dtype, steps=_ROUNDINGS)
+    return all(
+        # Among the natives the moved one sets its own bar: what is left of the rule is the cap.
+        held(contract, answer, i, y, [y]).passed
+        for outputs in moved
+        for i, y in enumerate(outputs)
+    )
 
 
 def _kinds(case: Case) -> dict[str, list[str]]:
@@ -131,19 +169,38 @@ def largest(case: Case, seed: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
     for kind, names in _kinds(case).items():
         name = names[seed % len(names)]
         most = torch.finfo(_tensor(case, name).dtype).max
-        yield f"largest-in-{kind}", {name: _planted(case, name, (most, -most), seed)}
+        yield f"{_LARGEST}-in-{kind}", {name: _planted(case, name, (most, -most), seed)}
 
 
 def subnormal(case: Case, seed: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Shrink one kind of tensor into the subnormal numbers, which must not be flushed to zero."""
     for kind, names in _kinds(case).items():
-        tensors = {}
-        for name in names:
-            value = _tensor(case, name)
-            size = float(value.abs().max()) or 1.0
-            least = torch.finfo(value.dtype).smallest_normal / 2
-            tensors[name] = _relaid((value.double() * (least / size)).to(value.dtype), value)
-        yield f"subnormal-{kind}", tensors
+        values = {name: _tensor(case, name) for name in names}
+        yield (
+            f"subnormal-{kind}",
+            {n: _sized(v, torch.finfo(v.dtype).smallest_normal / 2) for n, v in values.items()},
+        )
+
+
+def huge(case: Case, seed: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Stretch one kind of tensor to the edge of its range, where a product in between overflows.
+
+    Not queries and keys: whether a logit is scaled before it overflows or after is nobody's rule.
+    """
+    for kind, names in _kinds(case).items():
+        if kind in ("q", "k"):
+            continue
+        values = {name: _tensor(case, name) for name in names}
+        yield (
+            f"huge-{kind}",
+            {n: _sized(v, torch.finfo(v.dtype).max * _BELOW_MOST) for n, v in values.items()},
+        )
+
+
+def _sized(value: Tensor, most: float) -> Tensor:
+    """Scale a tensor to a largest magnitude."""
+    size = float(value.abs().max()) or 1.0
+    return _relaid((value.double() * (most / size)).to(value.dtype), value)
 
 
 def mixed_rows(case: Case, seed: int) -> Iterator[tuple[str, dict[str, Tensor]]]:
@@ -181,7 +238,7 @@ def large_products(case: Case, seed: int) -> Iterator[tuple[str, dict[str, Tenso
     yield "logits-1e4", tensors
 
 
-EDITS: tuple[Edit, ...] = (non_finite, largest, subnormal, mixed_rows, large_products)
+EDITS: tuple[Edit, ...] = (non_finite, largest, huge, subnormal, mixed_rows, large_products)
 
 
 def _tensor(case: Case, name: str) -> Tensor:

@@ -40,7 +40,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(name="quick", looks=(2,), rounds=5, board=False),
-    "first": Profile(name="first", looks=(7,), rounds=10),
+    "first": Profile(name="first", looks=(7,), rounds=7, block_us=1000.0, warmup_rounds=3),
     "standard": Profile(name="standard", looks=(7, 13), rounds=10),
     "full": Profile(
         name="full",

@@ -25,7 +25,11 @@ _DRAWS = 4
 
 
 def moved_natives(
-    contract: Contract, case: Case, flowing: tuple[Tensor, ...], dtype: torch.dtype
+    contract: Contract,
+    case: Case,
+    flowing: tuple[Tensor, ...],
+    dtype: torch.dtype,
+    steps: int = 1,
 ) -> list[tuple[Tensor, ...]]:
     """Return the goldens of moved inputs, rounded to the working dtype.
 
@@ -34,10 +38,11 @@ def moved_natives(
         case: The call.
         flowing: Upstream gradients; given, the gradients are returned.
         dtype: Working dtype.
+        steps: How far the inputs are moved, in steps of their dtype.
     """
     found = []
     for draw in range(_DRAWS):
-        moved = _moved(case, str(draw))
+        moved = _moved(case, str(draw), steps)
         outputs = (
             tuple(evaluate.golden_gradients(contract, moved, flowing).values())
             if flowing
@@ -47,14 +52,15 @@ def moved_natives(
     return found
 
 
-def _moved(case: Case, draw: str) -> Case:
+def _moved(case: Case, draw: str, steps: int) -> Case:
     tensors = {}
     for name, value in case.tensors.items():
         if value is not None and value.is_floating_point():
             up = torch.rand(value.shape, generator=generator(0, name, draw)) < 0.5
             end = torch.where(up, torch.inf, -torch.inf).to(value.dtype)
-            # What is not finite stays: a step from infinity would be the largest number.
-            step = torch.nextafter(value.detach(), end)
-            value = torch.where(value.isfinite() & step.isfinite(), step, value)
+            for _ in range(steps):
+                # What is not finite stays: a step from infinity would be the largest number.
+                step = torch.nextafter(value.detach(), end)
+                value = torch.where(value.isfinite() & step.isfinite(), step, value)
         tensors[name] = value
     return dataclasses.replace(case, tensors=tensors)

@@ -40,7 +40,7 @@ from dougong_ci.judge.request import Profile
 from dougong_ci.report.verdict import SpeedCase
 from dougong_ci.runner.protocol import Fault
 
-GOLDEN_SHARE = 0.5
+GOLDEN_SHARE = 0.25
 """Chance that one timed output of a workload and restart is held to the float64 golden."""
 AGREEMENT = 16.0
 """How many times farther than trusted implementations are from the golden a timed output may be

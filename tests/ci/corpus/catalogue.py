@@ -410,7 +410,7 @@ CHEATS = (
         "second-processor",
         "uses twice the processors of the baseline",
         TAMPER,
-        "processor time beyond the length of its turns is on the kernel's books",
+        "it may run on its own processor only, and time beyond its turns is on the kernel's books",
     ),
     _cheat(32, "not-a-number", "NaN as a wildcard", ACCURACY, "NaN matches nothing but NaN"),
     _cheat(

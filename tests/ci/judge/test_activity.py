@@ -39,6 +39,22 @@ def test_processor_time_is_read_from_outside(burner):
     assert activity.usage([burner.pid]).cpu_s - again <= 0.02
 
 
+def test_the_processors_open_to_a_process_are_those_it_was_pinned_to():
+    mine = os.sched_getaffinity(0)
+    pin = f"import os; os.sched_setaffinity(0, {{{min(mine)}}})\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", pin + BURN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert activity.processors([process.pid]) == {min(mine)}
+        assert activity.processors([process.pid, os.getpid()]) == mine
+        process.kill()
+
+
 def test_what_a_child_used_stays_on_the_books_when_it_is_gone():
     before = activity.usage([os.getpid()]).cpu_s
     subprocess.run([sys.executable, "-c", BURN], input="", text=True, check=True)

@@ -10,7 +10,7 @@ import torch
 from dougong import contracts
 from dougong.contracts.accuracy import Comparison
 from dougong_ci.judge import stricter
-from dougong_ci.judge.answers import Answers
+from dougong_ci.judge.answers import Answers, compared
 from dougong_ci.judge.correctness import Correctness
 from dougong_ci.judge.probes import edges, missing_layouts
 from dougong_ci.lint.inprocess import InProcess
@@ -67,6 +67,37 @@ def test_an_edge_that_a_trusted_implementation_does_not_meet_is_not_asked():
     asked, refused = edges(Answers(contract, 3), works, torch.float32)
     assert "values-normal+largest-in-x" in refused
     assert "largest-in-x" not in kinds(asked)
+
+
+def test_an_edge_is_not_a_matter_of_luck():
+    """The same layer norm in another order of operations meets every edge, whatever the seed."""
+    contract, works = plain("norm.layer@1")
+    asked_at_all = 0
+    for seed in range(24):
+        asked, refused = edges(Answers(contract, seed), works, torch.float32)
+        for answer in asked:
+            case = answer.case
+            x, weight, bias = (case.tensors[name] for name in ("x", "weight", "bias"))
+            mean = x.sum(-1, keepdim=True) / x.shape[-1]
+            variance = (x * x).sum(-1, keepdim=True) / x.shape[-1] - mean * mean
+            if "largest-in-weight" in answer.workload.name:
+                asked_at_all += 1
+                y = (x - mean) * torch.rsqrt(variance + case.static["eps"]) * weight + bias
+                assert compared(contract, answer, 0, y).passed, answer.workload.name
+        assert len(asked) > len(refused)
+    assert asked_at_all >= 4
+
+
+def test_a_cap_that_the_baseline_breaks_is_held_against_nobody():
+    contract, works = plain("activation.gelu@1")
+    answer = Answers(contract, 3).forward(works[0], torch.float32)
+    golden = answer.golden[0]
+    rough = (golden + 0.5).float()
+    broken = dataclasses.replace(answer, natives=((rough,), answer.natives[0]))
+    assert "the cap" in compared(contract, answer, 0, (golden - 0.4).float()).reason
+    assert compared(contract, broken, 0, (golden - 0.4).float()).passed
+    assert not compared(contract, broken, 0, (golden - 4.0).float()).passed
+    assert not compared(contract, broken, 0, torch.full_like(rough, torch.nan)).passed
 
 
 def test_attention_meets_products_of_ten_thousand():
