@@ -56,7 +56,7 @@ def same(x):
 
 def extra(x, share):
     y = torch.relu(x).square_()
-    flat, left = y.view(-1), round(share * y.numel())
+    flat, left = y.flatten(), round(share * y.numel())
     while left > 0:
         part = flat[:left]
         torch.relu(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from dougong_ci.report.verdict import Verdict
 
 NOT_ALL_PASSED = 1
+DEVICES = ("cpu", "cuda")
 
 
 def judge(
@@ -32,6 +34,7 @@ def judge(
     operator: Annotated[
         list[str] | None, typer.Option("--operator", help="Only this one; may be repeated.")
     ] = None,
+    device: Annotated[str, typer.Option("--device", help="Where: cpu or cuda.")] = "cpu",
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder to write each verdict into, as JSON.")
     ] = None,
@@ -50,9 +53,14 @@ def judge(
     from dougong_ci.judge import judge as run
 
     repeat = f"dougong judge {shlex.quote(target)} --profile {profile}"
+    repeat += "" if device == "cpu" else f" --device {device}"
     with tempfile.TemporaryDirectory(prefix="dougong-build-") as scratch:
-        request = _request(
-            target, profile, seed, tuple(contract or ()), tuple(operator or ()), scratch, repeat
+        request = dataclasses.replace(
+            _request(target, profile, scratch, repeat),
+            seed=seed,
+            contracts=tuple(contract or ()),
+            operators=tuple(operator or ()),
+            device=device,
         )
         with show.progress(quiet=json) as display:
             verdicts = run(request, display.take)
@@ -123,7 +131,12 @@ def worker(
     broker: Annotated[
         str | None, typer.Option("--broker", envvar="DOUGONG_BROKER_URL", help="Redis URL.")
     ] = None,
-    queue: Annotated[str, typer.Option("--queue", help="Queue to serve.")] = "judge.cpu",
+    device: Annotated[
+        str, typer.Option("--device", envvar="DOUGONG_DEVICE", help="Judge on: cpu or cuda.")
+    ] = "cpu",
+    queue: Annotated[
+        str, typer.Option("--queue", help="Queue to serve.", show_default="judge.DEVICE")
+    ] = "",
 ) -> int:
     """Serve a hub as a runner: take jobs, judge them, post signed verdicts."""
     import os
@@ -133,7 +146,14 @@ def worker(
         raise typer.BadParameter(f"--key must name the runner's private key, got {key}")
     if not broker:
         raise typer.BadParameter("--broker must be the address of the hub's queue")
-    env = {**os.environ, "DOUGONG_RUNNER_KEY": str(key), "DOUGONG_BROKER_URL": broker}
+    if device not in DEVICES:
+        raise typer.BadParameter(f"--device must be one of {', '.join(DEVICES)}, got {device!r}")
+    env = {
+        **os.environ,
+        "DOUGONG_RUNNER_KEY": str(key),
+        "DOUGONG_BROKER_URL": broker,
+        "DOUGONG_DEVICE": device,
+    }
     if hub:
         env["DOUGONG_HUB_URL"] = hub
     # In place of this process, so that signals and the exit status are Celery's own.
@@ -141,22 +161,14 @@ def worker(
         sys.executable,
         [
             *(sys.executable, "-m", "celery", "-A", "dougong_ci.worker:app", "worker"),
-            *("-Q", queue, "--pool", "solo", "--loglevel", "info"),
+            *("-Q", queue or f"judge.{device}", "--pool", "solo", "--loglevel", "info"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
         env,
     )
 
 
-def _request(
-    target: str,
-    profile: str,
-    seed: int | None,
-    contracts: tuple[str, ...],
-    operators: tuple[str, ...],
-    scratch: str,
-    repeat: str,
-) -> JudgeRequest:
+def _request(target: str, profile: str, scratch: str, repeat: str) -> JudgeRequest:
     from dougong_ci.judge import PROFILES, JudgeRequest
     from dougong_ci.judge.building import build_wheel
 
@@ -172,10 +184,7 @@ def _request(
     return JudgeRequest(
         path=path,
         installed=() if path else (target,),
-        contracts=contracts,
-        operators=operators,
         profile=PROFILES[profile],
-        seed=seed,
         repeat=repeat,
     )
 

@@ -19,6 +19,7 @@ from dougong.contracts.accuracy import Comparison, compare
 from dougong.contracts.definition import Case, Contract, Workload
 from dougong.operator import resolve
 from dougong_ci.judge import second, stricter
+from dougong_ci.judge.device import Cpu, Device
 
 _KEPT_BYTES = 1 << 30
 
@@ -107,8 +108,16 @@ def _narrow(contract: Contract, found: Comparison) -> bool:
 class Answers:
     """Answers by (workload, dtype, direction, take), kept up to a bound."""
 
-    def __init__(self, contract: Contract, seed: int) -> None:
+    def __init__(self, contract: Contract, seed: int, device: Device | None = None) -> None:
+        """Answer calls of a contract.
+
+        Args:
+            contract: Of the installed release.
+            seed: The secret.
+            device: Where the operator computes, and so the natives; goldens are the processor's.
+        """
         self.contract = contract
+        self.device = device or Cpu()
         self._seed = seed
         self._kept: dict[tuple[str, str, str, int], Answer] = {}
         self._extra: dict[tuple[str, str, str], tuple[list[Answer], list[str]]] = {}
@@ -168,7 +177,7 @@ class Answers:
             case,
             (),
             evaluate.golden(contract, case),
-            tuple(evaluate.natives(contract, case)),
+            tuple(map(_home, evaluate.natives(contract, self._there(case)))),
         )
 
     def shaped(self, workload: Workload, dtype: torch.dtype, case: Case) -> Answer:
@@ -206,13 +215,27 @@ class Answers:
         """Answer the backward call of a forward one, for upstream gradients of one's own."""
         case, contract = forward.case, self.contract
         golden = evaluate.golden_gradients(contract, case, flowing)
-        natives = evaluate.native_gradients(contract, case, flowing)
+        upstream = [each.to(self.device.name) for each in flowing]
+        natives = evaluate.native_gradients(contract, self._there(case), upstream)
         return dataclasses.replace(
             forward,
             names=tuple(golden),
             golden=tuple(golden.values()),
-            natives=tuple(_in_order(found, golden) for found in natives),
+            natives=tuple(_home(_in_order(found, golden)) for found in natives),
             flowing=flowing,
+        )
+
+    def _there(self, case: Case) -> Case:
+        """Return the case with its tensors on the device."""
+        if self.device.name == "cpu":
+            return case
+        return dataclasses.replace(
+            case,
+            tensors={
+                name: None if value is None else value.to(self.device.name)
+                for name, value in case.tensors.items()
+            },
+            setup={name: value.to(self.device.name) for name, value in case.setup.items()},
         )
 
     def _keep(self, key: tuple[str, str, str, int], make: Callable[[], Answer]) -> Answer:
@@ -224,6 +247,10 @@ class Answers:
             self._bytes += size
             self._kept[key] = answer
         return self._kept[key]
+
+
+def _home(outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(output.cpu() for output in outputs)
 
 
 def _in_order(

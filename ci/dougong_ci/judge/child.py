@@ -17,9 +17,11 @@ from typing import Any
 from torch import Tensor
 
 from dougong.contracts.definition import Case
-from dougong_ci.judge.memory import Buffers, fill, make_plans, mapped, shared_bytes
+from dougong_ci.judge.device import Block, Device
+from dougong_ci.judge.memory import Buffers, fill, make_plans, shared_bytes
 from dougong_ci.judge.request import Profile
 from dougong_ci.runner import protocol
+from dougong_ci.runner.device import mapped
 from dougong_ci.runner.protocol import ANSWERED, HOLD, SEQUENCE, STATE, Control, Fault, State
 
 _LOOK_NS = 5_000_000
@@ -39,8 +41,10 @@ class Fell(Exception):  # noqa: N818 - the runner fell; callers read `fault`
 class Child:
     """A forked runner: prepare a case, arm it, call it."""
 
-    def __init__(self, channel: socket.socket, page: int, profile: Profile) -> None:
+    def __init__(self, channel: socket.socket, page: int, profile: Profile, device: Device) -> None:
         self._channel = channel
+        self._device = device
+        self._blocks: list[Block] = []
         self._control = Control(page)
         self._profile = profile
         self._sequence = 0
@@ -76,7 +80,12 @@ class Child:
         """
         in_plan, out_plan, setup_plan = make_plans(case, outputs, flowing)
         slots = {name: slot.to_json() for name, slot in in_plan.slots.items()}
+        blocks = [self._device.block(plan.total) for plan in (in_plan, out_plan)]
+        self._blocks += blocks
         spec = {
+            "device": self._device.name,
+            "handles": [block.handle for block in blocks],
+            "sizes": [in_plan.total, out_plan.total],
             "contract": contract,
             "target": target,
             "static": dict(case.static),
@@ -89,10 +98,11 @@ class Child:
             "setup": {name: slot.to_json() for name, slot in setup_plan.slots.items()},
         }
         text = json.dumps(spec).encode()
-        with _files(len(text), in_plan.total, out_plan.total, setup_plan.total) as fds:
+        with _files(len(text), setup_plan.total, owned=[block.fd for block in blocks]) as fds:
             os.pwrite(fds[0], text, 0)
-            fill(mapped(fds[3]), setup_plan, case.setup)
-            self.buffers = Buffers.make(fds[1], fds[2], in_plan, out_plan)
+            fill(mapped(fds[1]), setup_plan, case.setup)
+            shown, returned = (block.tensor for block in blocks)
+            self.buffers = Buffers.make(shown, returned, in_plan, out_plan)
             self._request(protocol.PREPARE, fds)
         return self.buffers
 
@@ -138,6 +148,7 @@ class Child:
         words = self._control.words
         self._sequence += 1
         self.buffers.reveal(packed)
+        self._device.before_call()
         words[SEQUENCE] = self._sequence
         words[HOLD] = not timed
         begin = time.perf_counter_ns()
@@ -149,11 +160,17 @@ class Child:
         return took_us
 
     def close(self) -> None:
-        """Forget the process; its zygote kills it."""
+        """Forget the process; its zygote kills it. `free` is for afterwards."""
         self._poll.unregister(self._channel)
         self._channel.close()
         self.buffers = None
         self._control.close()
+
+    def free(self) -> None:
+        """Give back the memory that the process had opened, now that it is dead."""
+        for block in self._blocks:
+            block.free()
+        self._blocks.clear()
 
     def _request(self, word: bytes, fds: Sequence[int]) -> None:
         words = self._control.words
@@ -207,8 +224,8 @@ class Child:
 
 
 @contextlib.contextmanager
-def _files(*sizes: int) -> Iterator[list[int]]:
-    fds = [shared_bytes(size) for size in sizes]
+def _files(*sizes: int, owned: Sequence[int] = ()) -> Iterator[list[int]]:
+    fds = [*(shared_bytes(size) for size in sizes), *owned]
     try:
         yield fds
     finally:

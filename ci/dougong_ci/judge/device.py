@@ -1,4 +1,9 @@
-"""Where operators are judged: the judge's buffers there, its caches, its name and its limits."""
+"""Where operators are judged: the judge's buffers there, its caches, its name and its limits.
+
+On a CUDA device the buffers are the judge's own allocations, which a runner opens by handle, and
+everything else is as on the processor: the clock is the judge's, around the flag, and the runner
+waits for the whole device before it answers, so that events and streams have nothing to say.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,9 @@ from torch import Tensor
 from dougong.contracts.definition import Cost
 from dougong.errors import DougongError
 from dougong_ci.judge import host
+from dougong_ci.judge.memory import shared_bytes
 from dougong_ci.runner import cuda
+from dougong_ci.runner.device import mapped
 
 DEVICES = ("cpu", "cuda")
 _FLUSH_BYTES = 256 << 20
@@ -34,12 +41,14 @@ class Block:
 
     tensor: Tensor
     """The judge's view: flat uint8 on the device."""
+    fd: int
+    """The file behind it, to be sent; empty where the memory is the device's. The owner closes."""
     handle: str = ""
-    """Hexadecimal, for devices whose memory has handles; otherwise the block is a file."""
+    """Hexadecimal, for devices whose memory has handles."""
     address: int = 0
 
     def free(self) -> None:
-        """Give the device's memory back; files go with their descriptors."""
+        """Give the device's memory back, once whoever opened it is gone."""
         if self.address:
             cuda.runtime().free(self.address)
             self.address = 0
@@ -50,6 +59,9 @@ class Device(Protocol):
 
     name: str
     """Its `torch.device` type."""
+
+    def block(self, size: int) -> Block:
+        """Make a block that a runner can open."""
 
     def before_call(self) -> None:
         """Bring caches into the same state before every call of every party."""
@@ -71,6 +83,11 @@ class Cpu:
     """The machine's own processor."""
 
     name = "cpu"
+
+    def block(self, size: int) -> Block:
+        """Make a nameless file in memory."""
+        fd = shared_bytes(size)
+        return Block(mapped(fd), fd)
 
     def before_call(self) -> None:
         """Nothing: the inputs were just written, as warm for one party as for another."""
@@ -104,7 +121,7 @@ class Cuda:
     def block(self, size: int) -> Block:
         """Make a block that a runner can open by its handle."""
         address, handle = self._runtime.allocate(size)
-        return Block(cuda.bytes_at(address, max(size, 1)), handle.hex(), address)
+        return Block(cuda.bytes_at(address, max(size, 1)), shared_bytes(0), handle.hex(), address)
 
     def before_call(self) -> None:
         """Push everything out of the L2 cache, and wait until the device is idle."""
@@ -162,7 +179,7 @@ class Cuda:
 
 
 @functools.cache
-def device(name: str) -> Cpu | Cuda:
+def device(name: str) -> Device:
     """Return a device by name.
 
     Raises:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import mmap
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -34,11 +33,6 @@ def shared_bytes(size: int) -> int:
     os.ftruncate(fd, max(size, 1))
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     return fd
-
-
-def mapped(fd: int) -> Tensor:
-    """Return a shared file as a flat uint8 tensor; it is unmapped with the tensor."""
-    return torch.frombuffer(mmap.mmap(fd, os.fstat(fd).st_size), dtype=torch.uint8)
 
 
 def image(plan: packing.Plan, tensors: Mapping[str, Tensor | None]) -> Tensor:
@@ -72,28 +66,31 @@ class Buffers:
     out_plan: packing.Plan
     _poison: Tensor
     """A NaN in every floating type, of other bits in every case; also the outputs' canary."""
-    _glanced: dict[int, int | None] = dataclasses.field(default_factory=dict)
-    """Words of the outputs as they were at the answer, by place."""
-    _words: memoryview = dataclasses.field(init=False)
+    _glances: list[int] = dataclasses.field(default_factory=list)
+    """Places of the outputs, in words, to look at when the next answer comes."""
+    _glanced: list[int] = dataclasses.field(default_factory=list)
+    """What was there when it came; nothing before."""
+    _read: Callable[[list[int]], list[int]] = dataclasses.field(init=False)
+    _count: int = dataclasses.field(init=False)
     _source: torch.Generator = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        """Look at the outputs by words too: a look takes 50 ns, where a tensor's takes 5 us."""
-        self._words = self.outputs.numpy().data.cast("Q")
+        """Choose how to look at the outputs by words, and where."""
+        self._read, self._count = _reader(self.outputs)
         self._source = torch.Generator().manual_seed(secrets.randbits(63))
 
     @classmethod
     def make(
-        cls, in_fd: int, out_fd: int, in_plan: packing.Plan, out_plan: packing.Plan
+        cls, inputs: Tensor, outputs: Tensor, in_plan: packing.Plan, out_plan: packing.Plan
     ) -> Buffers:
-        """Map both files and choose the poison."""
+        """Take two blocks of flat bytes, on any device, and choose the poison."""
         halves = [
             _NAN_HALF | (1 + secrets.randbelow(15)) | secrets.randbits(1) << 15 for _ in "four"
         ]
         word = sum(half << 16 * i for i, half in enumerate(halves))
         pattern = torch.tensor([word - (1 << 64) if word >> 63 else word], dtype=torch.int64)
-        poisoned = pattern.repeat(out_plan.total // 8).view(torch.uint8)
-        return cls(mapped(in_fd), mapped(out_fd), in_plan, out_plan, poisoned)
+        poisoned = pattern.repeat(out_plan.total // 8).view(torch.uint8).to(outputs.device)
+        return cls(inputs, outputs, in_plan, out_plan, poisoned)
 
     def reveal(self, packed: Tensor) -> None:
         """Poison the outputs, then show the inputs; when this returns, they are as `packed` says.
@@ -115,9 +112,9 @@ class Buffers:
             self.inputs.copy_(packed)
         finally:
             lines[late] = true
-        places = torch.randint(len(self._words), (_GLANCES,), generator=self._source)
-        self._glanced = dict.fromkeys(places.tolist())
-        shown[late] = true
+        places = torch.randint(self._count, (_GLANCES,), generator=self._source)
+        self._glances, self._glanced = places.tolist(), []
+        shown[late] = true.to(shown.device)
 
     def glance(self) -> None:
         """Read a few words of the outputs: the answer was given, so nothing may change any more.
@@ -125,16 +122,15 @@ class Buffers:
         A runner that answers while a share f of its outputs is still to be written, in the hope
         of staying ahead of the copy, is met with probability 1 - (1 - f)^n by n words.
         """
-        words, glanced = self._words, self._glanced
-        for at in glanced:
-            glanced[at] = words[at]
+        self._glanced = self._read(self._glances)
 
     def strays(self, packed: Tensor) -> str | None:
         """Say what was written that may not be: an input, or outside an output."""
         if any(not torch.equal(self.outputs[s], self._poison[s]) for s in self.out_plan.canaries()):
             return "wrote outside its outputs"
-        if any(seen is not None and self._words[at] != seen for at, seen in self._glanced.items()):
+        if self._glanced and self._read(self._glances) != self._glanced:
             return LATE
+        packed = packed.to(self.inputs.device)
         # Eight bytes at a time: by single bytes it takes seven times as long.
         if torch.equal(self.inputs.view(torch.int64), packed.view(torch.int64)):
             return None
@@ -145,8 +141,19 @@ class Buffers:
         return "wrote outside its inputs"
 
     def results(self) -> list[Tensor]:
-        """Return copies of the outputs."""
-        return [slot.view(self.outputs).clone() for slot in self.out_plan.slots.values()]
+        """Return copies of the outputs, in the judge's own memory."""
+        views = (slot.view(self.outputs) for slot in self.out_plan.slots.values())
+        return [view.to("cpu", copy=True) for view in views]
+
+
+def _reader(buffer: Tensor) -> tuple[Callable[[list[int]], list[int]], int]:
+    """Return what reads words of 8 bytes at some places, and how many words there are."""
+    if buffer.device.type == "cpu":
+        # A look takes 50 ns, where a tensor's takes 5 us.
+        words = buffer.numpy().data.cast("Q")
+        return lambda places: [words[at] for at in places], len(words)
+    wide = buffer.view(torch.int64)
+    return lambda places: wide[torch.tensor(places)].tolist(), len(wide)
 
 
 def _lines(buffer: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Self
 
 from dougong_ci.judge.activity import descendants
 from dougong_ci.judge.child import Child, Fell
+from dougong_ci.judge.device import Cpu, Device
 from dougong_ci.judge.memory import shared_bytes
 from dougong_ci.judge.request import Profile
 from dougong_ci.runner import protocol
@@ -26,8 +27,16 @@ _PACK_S = 30.0
 class Party:
     """A sandbox that starts at once and is waited for on first use."""
 
-    def __init__(self, tier: Tier, mounts: Mounts, profile: Profile, cpu: int | None) -> None:
+    def __init__(
+        self,
+        tier: Tier,
+        mounts: Mounts,
+        profile: Profile,
+        cpu: int | None,
+        device: Device | None = None,
+    ) -> None:
         self._settings = (tier, mounts, profile, cpu)
+        self._device = device or Cpu()
         self._profile = profile
         self.cpu = cpu
         """The one processor its operators are pinned to, or None where they are not."""
@@ -41,7 +50,8 @@ class Party:
         self._judge, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._owed = 1  # answers not yet read: the first says that torch is loaded
         try:
-            self._box = Box(tier, mounts, channel=theirs.fileno(), cpu=cpu)
+            gpu = self._device.name == "cuda"
+            self._box = Box(tier, mounts, channel=theirs.fileno(), cpu=cpu, gpu=gpu)
         finally:
             theirs.close()
         self._unpacked = mounts.cache.archives() if mounts.cache and tier.isolated else ()
@@ -98,13 +108,14 @@ class Party:
         """Kill the operator's processes, if there are any."""
         if self.child is None:
             return
-        self.child.close()
-        self.child = None
+        child, self.child = self.child, None
+        child.close()
         try:
             self._tell(protocol.KILL)
         except Fell:
             self._end()
             self._start()
+        child.free()
 
     def operator_pids(self) -> list[int]:
         """Return the host's ids of the operator's processes: all but the zygote and its walls."""
@@ -124,11 +135,13 @@ class Party:
         self._end()
 
     def _end(self) -> None:
-        if self.child is not None:
-            self.child.close()
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            child.close()
         self._box.close()
         self._judge.close()
+        if child is not None:
+            child.free()
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +175,7 @@ class Party:
         page = shared_bytes(protocol.CONTROL_BYTES)
         try:
             self._tell(protocol.SPAWN, (theirs.fileno(), page))
-            self.child = Child(mine, page, self._profile)
+            self.child = Child(mine, page, self._profile, self._device)
         except Fell:
             mine.close()
             raise

@@ -87,6 +87,7 @@ def replay(
         operators=(name,),
         profile=PROFILES[str(verdict.judge["profile"])],
         seed=int(verdict.judge["seed"]),
+        device=verdict.device,
         repeat=str(verdict.judge.get("repeat", "")),
     )
     (again,) = judge(request, on_event)

@@ -72,6 +72,8 @@ class JudgeRequest:
     profile: Profile = PROFILES["standard"]
     seed: int | None = None
     """None draws a secret one; it is revealed in the verdict."""
+    device: str = "cpu"
+    """`torch.device` type to judge on: `cpu` or `cuda`."""
     distribution: str = ""
     """Expected distribution name; another one found inside is refused."""
     version: str = ""

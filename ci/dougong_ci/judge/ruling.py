@@ -97,8 +97,17 @@ def rule_on_speed(docket: Docket, seed: int) -> None:
             gate.summary += " (not believed: the control was noisy)"
 
 
-def assemble(docket: Docket, request: JudgeRequest, judge: dict[str, Any], load: float) -> Verdict:
-    """Write the verdict of one operator, and tell that it is finished."""
+def assemble(
+    docket: Docket, request: JudgeRequest, judge: dict[str, Any], before: dict[str, float]
+) -> Verdict:
+    """Write the verdict of one operator, and tell that it is finished.
+
+    Args:
+        docket: All that was found.
+        request: What was asked.
+        judge: Of the judge itself.
+        before: Load and clocks at the beginning.
+    """
     for name in GATES:
         docket.skip(name, docket.unavailable or "not run: an earlier gate failed")
     outcome, code = _outcome(docket)
@@ -124,8 +133,8 @@ def assemble(docket: Docket, request: JudgeRequest, judge: dict[str, Any], load:
         contract=contract.id,
         contract_digest=contract.digest,
         suite=f"{contract.id}/{SUITE}",
-        device="cpu",
-        hardware_class=host.hardware_class(),
+        device=docket.answers.device.name,
+        hardware_class=docket.answers.device.hardware_class(),
         outcome=outcome,
         code=code,
         summary=_summary(docket, outcome, cases, seed),
@@ -137,9 +146,10 @@ def assemble(docket: Docket, request: JudgeRequest, judge: dict[str, Any], load:
         speed=cases,
         scores=score_cases(cases, seed),
         fingerprint={
-            **host.fingerprint(),
-            "load_before": load,
+            **docket.answers.device.fingerprint(),
+            **before,
             "load_after": host.load(),
+            **{f"{name}_after": value for name, value in docket.answers.device.clocks().items()},
         },
         judge=judge,
         started_at=_iso(docket.began),

@@ -20,6 +20,7 @@ from dougong_ci.judge import host, ruling
 from dougong_ci.judge.answers import Answers
 from dougong_ci.judge.child import Fell
 from dougong_ci.judge.correctness import Correctness
+from dougong_ci.judge.device import device
 from dougong_ci.judge.discover import discover
 from dougong_ci.judge.docket import Broken, Docket, Emit, Over
 from dougong_ci.judge.heats import heats
@@ -55,6 +56,7 @@ def judge(
     Raises:
         SubmissionError: what was handed in is no plugin that can be read.
         SandboxError: no sandbox can be started on this machine.
+        DeviceError: the device asked for is not there.
     """
     with opened(request) as sources, _one_thread():
         verdicts = []
@@ -83,7 +85,9 @@ class Session:
         self._seed = draw_seed() if request.seed is None else request.seed
         self._tier: Tier = probe()
         self._trusted = Mounts()
-        self._load = host.load()
+        self._device = device(request.device)
+        clocks = {f"{name}_before": value for name, value in self._device.clocks().items()}
+        self._before = {"load_before": host.load(), **clocks}
         self._verdicts: list[Verdict] = []
         self._finishing = threading.Lock()
 
@@ -134,10 +138,12 @@ class Session:
         dockets = []
         for each in sorted(found, key=lambda f: f.operator.contract):
             contract = contracts.contract(each.operator.contract)
-            mine = answers.setdefault(contract.id, Answers(contract, self._seed))
-            dockets.append(
-                Docket(each.operator, self._source, mine, self._emit, unavailable=each.unavailable)
-            )
+            mine = answers.setdefault(contract.id, Answers(contract, self._seed, self._device))
+            docket = Docket(each.operator, self._source, mine, self._emit)
+            docket.unavailable = each.unavailable
+            if (place := self._device.name) not in each.operator.devices:
+                docket.unavailable = f"runs on {', '.join(each.operator.devices)}, not on {place}"
+            dockets.append(docket)
         return dockets
 
     def _measure(self, dockets: list[Docket], plugin: Mounts) -> None:
@@ -209,11 +215,12 @@ class Session:
             yield Bench(parties)
 
     def _party(self, mounts: Mounts, *, pinned: bool = True) -> Party:
-        return Party(self._tier, mounts, self._profile, host.runner_cpu() if pinned else None)
+        cpu = host.runner_cpu() if pinned else None
+        return Party(self._tier, mounts, self._profile, cpu, self._device)
 
     def _finish(self, docket: Docket) -> None:
         docket.finished = True
-        verdict = ruling.assemble(docket, self._request, self._about(), self._load)
+        verdict = ruling.assemble(docket, self._request, self._about(), self._before)
         with self._finishing:
             self._verdicts.append(verdict)
             self._on_verdict(verdict)

@@ -27,7 +27,6 @@ import torch
 from torch import Tensor
 
 from dougong.contracts.definition import Case, Cost
-from dougong_ci.judge import host
 from dougong_ci.judge.answers import Answer, compared
 from dougong_ci.judge.child import Child, Fell
 from dougong_ci.judge.docket import Broken, Docket
@@ -270,6 +269,7 @@ class Race:
 
     def _record(self, times: dict[str, list[float]], readings: Readings) -> None:
         workload, dtype = self._heat.workload, self._heat.dtype
+        answers = self._docket.answers
         case = self._docket.speed.setdefault(
             self._heat.key,
             SpeedCase(
@@ -282,7 +282,7 @@ class Race:
                 baseline_us=[],
                 candidate_us=[],
                 control_us=[],
-                floor_us=host.floor_us(self._least_cost()),
+                floor_us=answers.device.floor_us(self._least_cost()),
             ),
         )
         case.baseline_us.append(times["baseline"])

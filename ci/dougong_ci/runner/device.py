@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
+import operator
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -16,8 +19,15 @@ class Device(Protocol):
     name: str
     """Its `torch.device` type."""
 
+    @property
+    def is_here(self) -> Callable[[Tensor], bool]:
+        """What says whether a tensor is on it; one call in C, for it is on everybody's clock."""
+
     def opened(self, fd: int, handle: str, size: int) -> Tensor:
         """Return a block of the judge's as flat uint8, on the device."""
+
+    def placed(self, block: Tensor) -> Tensor:
+        """Return a block of host memory on the device."""
 
     def settle(self) -> None:
         """Wait until all that this process started there is done; inside the timed window."""
@@ -30,10 +40,15 @@ class Cpu:
     """The processor: a block is a file in memory, and what returned is done."""
 
     name = "cpu"
+    is_here = operator.attrgetter("is_cpu")
 
     def opened(self, fd: int, handle: str, size: int) -> Tensor:
         """Map the judge's file."""
-        return torch.frombuffer(mmap.mmap(fd, os.fstat(fd).st_size), dtype=torch.uint8)
+        return mapped(fd)
+
+    def placed(self, block: Tensor) -> Tensor:
+        """Return it as it is."""
+        return block
 
     def settle(self) -> None:
         """Nothing: what a thread of its own writes later is met as a late write."""
@@ -46,6 +61,7 @@ class Cuda:
     """A CUDA device: a block is memory of the judge's process, opened by its handle."""
 
     name = "cuda"
+    is_here = operator.attrgetter("is_cuda")
 
     def __init__(self) -> None:
         from dougong_ci.runner import cuda
@@ -58,6 +74,10 @@ class Cuda:
         """Open the judge's block."""
         return self._bytes_at(self._runtime.opened(bytes.fromhex(handle)), size)
 
+    def placed(self, block: Tensor) -> Tensor:
+        """Copy it there."""
+        return block.cuda()
+
     def settle(self) -> None:
         """Wait for every stream of the device, by the runtime itself."""
         self._runtime.synchronize()
@@ -67,10 +87,16 @@ class Cuda:
         self._runtime.reset_persisting_l2()
 
 
+@functools.cache
 def device(name: str) -> Device:
-    """Return a device by its `torch.device` type.
+    """Return a device by its `torch.device` type, the same throughout a process.
 
     Raises:
         CudaError: there is no CUDA device here.
     """
     return Cuda() if name == "cuda" else Cpu()
+
+
+def mapped(fd: int) -> Tensor:
+    """Return a shared file as flat bytes."""
+    return torch.frombuffer(mmap.mmap(fd, os.fstat(fd).st_size), dtype=torch.uint8)

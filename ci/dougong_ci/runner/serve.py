@@ -23,7 +23,8 @@ from torch import Tensor
 from dougong.contracts import evaluate
 from dougong.contracts.definition import Bound, Case
 from dougong.operator import resolve
-from dougong_ci.runner import discovery, exercises, protocol
+from dougong_ci.runner import device, discovery, exercises, protocol
+from dougong_ci.runner.device import mapped
 from dougong_ci.runner.packing import Slot
 from dougong_ci.runner.protocol import Control, Fault, State
 
@@ -87,6 +88,7 @@ def _block(control: Control, call: Call) -> None:
     state_at, hold_at = protocol.STATE, protocol.HOLD
     sequence_at, answered_at = protocol.SEQUENCE, protocol.ANSWERED
     go, done, park = int(State.GO), int(State.DONE), int(State.PARK)
+    call.tidy()
     words[state_at] = State.ARMED
     with call.grad_mode():
         while True:
@@ -117,9 +119,12 @@ def _report(control: Control, error: BaseException) -> None:
 class Call:
     """An implementation bound to one case, over the judge's buffers."""
 
-    def __init__(self, spec_fd: int, in_fd: int, out_fd: int, setup_fd: int) -> None:
+    def __init__(self, spec_fd: int, setup_fd: int, *fds: int) -> None:
         spec = json.loads(_read(spec_fd))
-        inputs, outputs, setup = _buffer(in_fd), _buffer(out_fd), _buffer(setup_fd)
+        self._place = device.device(spec["device"])
+        self._settle, self._is_here = self._place.settle, self._place.is_here
+        inputs, outputs = map(self._place.opened, fds, spec["handles"], spec["sizes"])
+        setup = self._place.placed(mapped(setup_fd))
         # Autograd may hand the upstream gradient through, so aliasing is a fault forward only.
         self._backward = spec["direction"] == "backward"
         buffers = () if self._backward else (inputs, outputs, setup)
@@ -148,7 +153,7 @@ class Call:
         Args:
             hold: Not 0: keep the results until the next call is done, whose results must be others.
         """
-        results, outputs = self._run(), self._outputs
+        results, outputs, is_here = self._run(), self._outputs, self._is_here
         if type(results) is not tuple or len(results) != len(outputs):
             raise Refused(Fault.TYPE, f"must give {len(outputs)} outputs, got {results!r}")
         spans = self._spans
@@ -159,17 +164,22 @@ class Call:
                 or result.dtype is not dtype
                 or result.shape != shape
                 or result.layout is not _DENSE
-                or not result.is_cpu
+                or not is_here(result)
             ):
-                raise _misfit(result, dtype, shape)
+                raise _misfit(result, dtype, shape, self._place.name)
             at = result.data_ptr()
             for begin, end in spans:
                 if begin <= at < end:
                     raise Refused(Fault.ALIAS, _OURS)
             output.copy_(result)
+        self._settle()
         if hold or self._held:
             self._refuse_shared(results)
             self._held = results if hold else ()
+
+    def tidy(self) -> None:
+        """Undo what an earlier call left in the device's settings; before anything is timed."""
+        self._place.tidy()
 
     def grad_mode(self) -> contextlib.AbstractContextManager[None]:
         """Return what calls run under; entered once a block, for it costs a microsecond."""
@@ -189,7 +199,7 @@ class Call:
             raise Refused(Fault.ALIAS, f"{message}; return new tensors")
 
 
-def _misfit(result: Any, dtype: torch.dtype, shape: torch.Size) -> Refused:
+def _misfit(result: Any, dtype: torch.dtype, shape: torch.Size, place: str) -> Refused:
     """Say what is wrong with a result that is not as the contract says."""
     if type(result) is not Tensor:
         text = f"output must be a torch.Tensor, got {type(result).__name__}"
@@ -198,7 +208,7 @@ def _misfit(result: Any, dtype: torch.dtype, shape: torch.Size) -> Refused:
         return Refused(Fault.DTYPE, f"output must be {dtype}, got {result.dtype}")
     if result.shape != shape:
         return Refused(Fault.SHAPE, f"shape must be {tuple(shape)}, got {tuple(result.shape)}")
-    text = f"must be dense on the cpu, got {result.layout} on {result.device}"
+    text = f"must be dense on the {place}, got {result.layout} on {result.device}"
     return Refused(Fault.DEVICE, text)
 
 
@@ -211,11 +221,6 @@ def _views(slots: dict[str, list[Any] | None], buffer: Tensor) -> dict[str, Tens
         name: None if fields is None else Slot.from_json(fields).view(buffer)
         for name, fields in slots.items()
     }
-
-
-def _buffer(fd: int) -> Tensor:
-    size = os.fstat(fd).st_size
-    return torch.frombuffer(mmap.mmap(fd, size), dtype=torch.uint8)
 
 
 def _read(fd: int) -> bytes:

@@ -52,6 +52,7 @@ class Box:
         channel: int,
         cpu: int | None = None,
         server: str = "zygote",
+        gpu: bool = False,
     ) -> None:
         """Start it.
 
@@ -61,6 +62,7 @@ class Box:
             channel: File descriptor of the server's end of the judge's socket.
             cpu: The one CPU to run on, or None.
             server: Module of `dougong_ci.runner` whose `main` serves the judge.
+            gpu: Whether it may use the machine's CUDA devices.
 
         Raises:
             SandboxError: no user or no control group is to be had.
@@ -73,17 +75,17 @@ class Box:
                 self._group = Group(
                     tier.groups, memory_bytes=tier.memory_bytes, processes=PROCESSES
                 )
-            settings = _settings(tier, mounts, channel, cpu) | {
+            settings = _settings(tier, mounts, channel, cpu, gpu=gpu) | {
                 "server": server,
                 "uid": self._lease.uid if self._lease else None,
             }
-            self._process = self._start(tier, mounts, settings)
+            self._process = self._start(tier, mounts, settings, gpu=gpu)
         except BaseException:
             self._release()
             raise
 
     def _start(
-        self, tier: Tier, mounts: Mounts, settings: dict[str, object]
+        self, tier: Tier, mounts: Mounts, settings: dict[str, object], *, gpu: bool
     ) -> subprocess.Popen[bytes]:
         bootstrap = packages()[1] / "runner" / "bootstrap.py"
         command = [interpreter(), "-I", "-S", "-B", str(bootstrap), json.dumps(settings)]
@@ -96,7 +98,7 @@ class Box:
                 filters = ["--seccomp", str(inherited[-1])]
             doors = self._group.doors if self._group else []
             join = ["/bin/sh", "-c", _JOIN, "sh", *doors, "--"]
-            command = [*join, *arguments(tier, mounts), *filters, "--", *command]
+            command = [*join, *arguments(tier, mounts, gpu=gpu), *filters, "--", *command]
         try:
             return subprocess.Popen(
                 command,
@@ -151,8 +153,13 @@ class Box:
             self._log = -1
 
 
-def _settings(tier: Tier, mounts: Mounts, channel: int, cpu: int | None) -> dict[str, object]:
+def _settings(
+    tier: Tier, mounts: Mounts, channel: int, cpu: int | None, *, gpu: bool
+) -> dict[str, object]:
     limits = dict(_LIMITS)
+    if gpu:
+        # The driver reserves addresses for all memory of host and device, terabytes of them.
+        del limits["RLIMIT_AS"]
     if not tier.counted:
         # Counted per user: outside a fresh uid it would count the author's whole desktop.
         del limits["RLIMIT_NPROC"]

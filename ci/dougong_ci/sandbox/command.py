@@ -27,6 +27,7 @@ _HOST_TRY = (
     "/sys/devices/system/cpu",
     "/sys/devices/system/node",
 )
+_DEV = Path("/dev")
 _TMP_BYTES = 1 << 30
 TMP = "/tmp"  # noqa: S108 - inside the sandbox, where it is private
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - inside the sandbox, where it is private
@@ -52,6 +53,7 @@ _ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
     "TORCHINDUCTOR_CACHE_DIR": f"{CACHE}/inductor",
     "TRITON_CACHE_DIR": f"{CACHE}/triton",
+    "CUDA_CACHE_PATH": f"{CACHE}/cuda",
     # Compile in the process itself: worker pools would outlive the fork and fight for two cores.
     "TORCHINDUCTOR_COMPILE_THREADS": "1",
     # Believe the processor's flags: the probe compiles and runs a program in each fresh process,
@@ -73,9 +75,9 @@ class Mounts:
     """Keeps compiled kernels of this one candidate from one sandbox to the next."""
 
 
-def arguments(tier: Tier, mounts: Mounts) -> list[str]:
+def arguments(tier: Tier, mounts: Mounts, *, gpu: bool = False) -> list[str]:
     """Return the command line of bubblewrap up to, not including, the filter and the program."""
-    made = [*_system(), *_memory(mounts), *_bound(mounts)]
+    made = [*_system(), *(_gpu() if gpu else ()), *_memory(mounts), *_bound(mounts)]
     # The root of the sandbox is memory too, without a limit, and its user's own where unprivileged.
     made += ["--remount-ro", "/dev", "--remount-ro", "/"]
     if tier.drops:
@@ -131,6 +133,12 @@ def _system() -> list[str]:
     for path in _HOST_TRY:
         made += ["--ro-bind-try", path, path]
     return made
+
+
+def _gpu() -> list[str]:
+    """Bind the driver's device files; its libraries lie among the system's or beside torch."""
+    files = [str(path) for path in sorted(_DEV.glob("nvidia*")) if not path.is_dir()]
+    return [part for file in files for part in ("--dev-bind", file, file)]
 
 
 def _memory(mounts: Mounts) -> list[str]:

@@ -79,6 +79,7 @@ def _request(link: HubLink, job: dict[str, Any], folder: Path) -> JudgeRequest:
         path=wheel,
         operators=operators,
         profile=profile,
+        device=os.environ.get("DOUGONG_DEVICE") or "cpu",
         distribution=str(job["distribution"]),
         version=str(job["version"]),
         repeat=f"dougong judge <wheel {job['sha256'][:12]}> --profile {profile.name}{only}",

@@ -64,6 +64,7 @@ class Entry:
             "contract": self.contract,
             "target": f"corpus_cheats.{self.module}:{target}",
             "summary": self.title,
+            "devices": ["cpu", "cuda"],
             **dict(self.rest),
         }
 

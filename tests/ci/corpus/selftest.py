@@ -1,6 +1,6 @@
 """Is the judge talked round? Every cheat of the catalogue must be refused, every control kept.
 
-    python tests/ci/corpus/selftest.py [--fast] [--only NAME ...] [--json]
+    python tests/ci/corpus/selftest.py [--fast] [--only NAME ...] [--device cuda] [--json]
 
 Prints one line an operator and exits 1 where a cheat passed, a control was refused, or the judge
 itself failed. What noise left open is judged again, at most three times.
@@ -72,12 +72,14 @@ def _looks(restarts: int) -> dict[str, object]:
     return {"looks": (restarts,)} if "looks" in names else {"restarts": restarts}
 
 
-def found_in(entries: Sequence[Entry], profile: Profile, seed: int | None = None) -> list[Found]:
+def found_in(
+    entries: Sequence[Entry], profile: Profile, seed: int | None = None, device: str = "cpu"
+) -> list[Found]:
     """Judge some operators as one distribution."""
     by_name = {entry.operator: entry for entry in entries}
     with tempfile.TemporaryDirectory() as scratch:
         folder = lay_out(Path(scratch) / "corpus", entries)
-        request = JudgeRequest(path=folder, profile=profile, seed=seed)
+        request = JudgeRequest(path=folder, profile=profile, seed=seed, device=device)
         verdicts = judge(request, on_verdict=_tell)
     found = {str(v.subject.operator["name"]): _read(v, by_name) for v in verdicts}
     return [found[name] for name in by_name]
@@ -94,7 +96,7 @@ def _read(verdict: Verdict, by_name: dict[str, Entry]) -> Found:
     return Found(entry, failed[0] if failed else "", verdict.code, verdict.summary)
 
 
-def selftest(entries: Sequence[Entry]) -> list[Found]:
+def selftest(entries: Sequence[Entry], device: str = "cpu") -> list[Found]:
     """Judge cheats and controls; again what is left open by noise."""
     found: dict[str, Found] = {}
     for _ in range(TRIES):
@@ -103,7 +105,7 @@ def selftest(entries: Sequence[Entry]) -> list[Found]:
         controls = [e for e in left if e not in cheats]
         for some, profile in ((cheats, least_profile()), (controls, PROFILES["quick"])):
             if some:
-                found |= {each.entry.name: each for each in found_in(some, profile)}
+                found |= {each.entry.name: each for each in found_in(some, profile, device=device)}
     return [found[entry.name] for entry in entries]
 
 
@@ -156,10 +158,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--fast", action="store_true", help="one cheat a mechanism")
     parser.add_argument("--only", nargs="*", default=(), help="names of the corpus")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     begin = time.monotonic()
-    found = selftest(chosen(fast=arguments.fast, only=arguments.only))
+    found = selftest(chosen(fast=arguments.fast, only=arguments.only), arguments.device)
     took_s = time.monotonic() - begin
     if arguments.json:
         rows = [dataclasses.asdict(each) | {"right": each.right} for each in found]

@@ -8,6 +8,7 @@ from dougong_ci.judge.answers import Answers
 from dougong_ci.judge.memory import LATE, Buffers, image, shared_bytes
 from dougong_ci.judge.nearby import single_change
 from dougong_ci.runner import packing
+from dougong_ci.runner.device import mapped
 
 
 @pytest.fixture
@@ -16,7 +17,10 @@ def shown() -> tuple[Buffers, torch.Tensor]:
     in_plan = packing.plan(given)
     out_plan = packing.plan({"y": torch.empty(400, 33)}, contiguous=True)
     made = Buffers.make(
-        shared_bytes(in_plan.total), shared_bytes(out_plan.total), in_plan, out_plan
+        mapped(shared_bytes(in_plan.total)),
+        mapped(shared_bytes(out_plan.total)),
+        in_plan,
+        out_plan,
     )
     packed = image(in_plan, given)
     made.reveal(packed)

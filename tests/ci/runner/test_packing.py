@@ -5,6 +5,7 @@ import torch
 
 from dougong_ci.judge.memory import Buffers, image, shared_bytes
 from dougong_ci.runner import packing, protocol
+from dougong_ci.runner.device import mapped
 
 
 def tensors() -> dict[str, torch.Tensor | None]:
@@ -39,7 +40,10 @@ def buffers() -> tuple[Buffers, torch.Tensor]:
     in_plan = packing.plan(given)
     out_plan = packing.plan({"out": torch.empty(3, 5)}, contiguous=True)
     made = Buffers.make(
-        shared_bytes(in_plan.total), shared_bytes(out_plan.total), in_plan, out_plan
+        mapped(shared_bytes(in_plan.total)),
+        mapped(shared_bytes(out_plan.total)),
+        in_plan,
+        out_plan,
     )
     packed = image(in_plan, given)
     made.reveal(packed)
