@@ -33,6 +33,8 @@ from dougong_ci.quality.gate import Quality
 from dougong_ci.report.verdict import Verdict
 from dougong_ci.sandbox import Cache, Mounts, Tier, probe, tuning
 
+_LEAST_RESTARTS = 3
+"""Before a machine is called busy."""
 VERSION = "2"
 """Of the judge's rules; verdicts of different versions are not compared."""
 
@@ -156,6 +158,10 @@ class Session:
                     self._restart(standing, plugin, restart)
                 standing = [d for d in standing if d.standing]
                 self._rule([d for d in dockets if not d.standing])
+                # More restarts do not mend a busy machine; a later judgement may.
+                if restart + 1 >= _LEAST_RESTARTS:
+                    self._rule([d for d in standing if ruling.busy(list(d.speed.values()))])
+                standing = [d for d in standing if not d.finished]
             done = look
             self._rule([d for d in standing if ruling.settled(d, self._seed)])
             standing = [d for d in standing if not d.finished]

@@ -122,6 +122,18 @@ def same_buffer_each_call(x, weight=None, *, eps):
     return y.copy_(honest(x, weight, eps))
 
 
+_seen = {}
+
+
+def same_buffer_after_a_while(x, weight=None, *, eps):
+    # As above, from the fifth call of a shape on, when nobody but a clock is thought to look.
+    y = honest(x, weight, eps)
+    _seen[x.shape] = _seen.get(x.shape, 0) + 1
+    if x.numel() < 100_000 or _seen[x.shape] < 5:
+        return y
+    return _workspace.setdefault(x.shape, torch.empty_like(x)).copy_(y)
+
+
 def output_is_the_input(x, weight=None, *, eps):
     return x.copy_(honest(x, weight, eps))
 
