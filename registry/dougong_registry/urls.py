@@ -1,4 +1,4 @@
-"""Every address of the hub: health, the API, the site."""
+"""Every address of the hub: health, the API, the index, the site."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from dougong_registry.api import health, problems
+from dougong_registry.index import views as index
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -13,5 +14,8 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("dougong_registry.api.urls")),
     re_path("^api/", problems.not_found),
+    path("simple/", index.projects),
+    re_path("^simple/(?P<name>[A-Za-z0-9._-]+)/?$", index.project),
+    path("files/<str:sha256>/<str:filename>", index.file),
     path("", include("dougong_registry.web.urls")),
 ]

@@ -12,6 +12,7 @@ from dougong_registry.api.reads import (
     OperatorListApi,
     RunDetailApi,
 )
+from dougong_registry.api.releases import ReleaseUnyankApi, ReleaseYankApi
 from dougong_registry.api.submissions import (
     ArtifactApi,
     SubmissionCreateApi,
@@ -28,6 +29,8 @@ urlpatterns = [
     path("jobs/<int:job_id>/events", JobEventsApi.as_view()),
     path("jobs/<int:job_id>/runs", JobRunsApi.as_view()),
     path("jobs/<int:job_id>/complete", JobCompleteApi.as_view()),
+    path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),
+    path("plugins/<str:name>/releases/<str:version>/unyank", ReleaseUnyankApi.as_view()),
     path("operators", OperatorListApi.as_view()),
     path("operators/<str:provider>/<str:name>", OperatorDetailApi.as_view()),
     path("boards", BoardListApi.as_view()),

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from dougong_registry.people.models import SHA256, Identity
 
+STATUSES = ("active", "archived", "deprecated", "quarantined")
+"""Markers of PEP 792; a quarantined plugin offers no files."""
 FAMILIES = ("attention", "norm", "activation", "optimizer", "backend", "transform")
 
 
@@ -24,10 +26,19 @@ class Plugin(models.Model):
     confusable_key = models.CharField(max_length=128, unique=True)
     summary = models.CharField(max_length=512, blank=True)
     owner = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="plugins")
+    status = models.CharField(max_length=16, default="active")
+    status_reason = models.CharField(max_length=512, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=STATUSES), name="plugin_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status="active") | ~models.Q(status_reason=""),
+                name="plugin_status_has_reason",
+            ),
             models.CheckConstraint(
                 condition=models.Q(canonical__regex=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
                 name="plugin_canonical_pep503",
@@ -45,6 +56,9 @@ class Artifact(models.Model):
     size_bytes = models.BigIntegerField()
     filename = models.CharField(max_length=256, unique=True)
     """Never used for other bytes."""
+    core_metadata = models.TextField(blank=True)
+    """METADATA of the wheel, for resolvers that read it alone (PEP 658); empty of old rows."""
+    core_metadata_sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -53,6 +67,11 @@ class Artifact(models.Model):
                 condition=models.Q(sha256__regex=SHA256), name="artifact_sha256_hex"
             ),
             models.CheckConstraint(condition=models.Q(size_bytes__gt=0), name="artifact_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(core_metadata="", core_metadata_sha256="")
+                | models.Q(core_metadata_sha256__regex=SHA256),
+                name="artifact_metadata_has_hash",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -60,7 +79,11 @@ class Artifact(models.Model):
 
 
 class Release(models.Model):
-    """One version of a plugin: one artifact, for ever. Sealed once it has been judged."""
+    """One version of a plugin: one artifact, for ever.
+
+    Sealed once it has been judged, and published, which is to say offered to installers, once an
+    operator of it has passed.
+    """
 
     plugin = models.ForeignKey(Plugin, on_delete=models.PROTECT, related_name="releases")
     version = models.CharField(max_length=64)
@@ -69,6 +92,7 @@ class Release(models.Model):
     requires_python = models.CharField(max_length=128, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     sealed_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
     yanked_at = models.DateTimeField(null=True, blank=True)
     yanked_reason = models.CharField(max_length=512, blank=True)
 
@@ -78,6 +102,17 @@ class Release(models.Model):
             models.CheckConstraint(
                 condition=models.Q(yanked_at__isnull=True) | ~models.Q(yanked_reason=""),
                 name="release_yank_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(published_at__isnull=True) | models.Q(sealed_at__isnull=False),
+                name="release_published_is_sealed",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["plugin", "published_at"],
+                condition=models.Q(published_at__isnull=False),
+                name="release_offered",
             ),
         ]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
 from packaging.utils import canonicalize_name
 
 from dougong_registry.columns import hold_to_columns
@@ -21,7 +24,7 @@ from dougong_registry.plugins.models import (
 )
 from dougong_registry.plugins.names import confusable_key, refuse_reserved
 from dougong_registry.plugins.wheel import WheelInfo
-from dougong_registry.problem import Conflict, Forbidden, Refused
+from dougong_registry.problem import Conflict, Forbidden, Missing, Refused
 
 MAX_OPERATORS = 500
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,38}/[a-z0-9][a-z0-9_.-]{0,63}")
@@ -43,7 +46,13 @@ def release_create(*, owner: Identity, wheel: WheelInfo, sha256: str, size_bytes
         )
     if Artifact.objects.filter(filename=wheel.filename).exists():
         raise Conflict(f"{wheel.filename} is on the hub with other bytes; use a new version")
-    artifact = Artifact(sha256=sha256, size_bytes=size_bytes, filename=wheel.filename)
+    artifact = Artifact(
+        sha256=sha256,
+        size_bytes=size_bytes,
+        filename=wheel.filename,
+        core_metadata=wheel.core_metadata,
+        core_metadata_sha256=hashlib.sha256(wheel.core_metadata.encode()).hexdigest(),
+    )
     release = Release(
         plugin=plugin,
         version=wheel.version,
@@ -85,6 +94,41 @@ def _plugin_ensure(*, owner: Identity, wheel: WheelInfo) -> Plugin:
         plugin.summary = wheel.summary
         plugin.save(update_fields=["summary"])
     return plugin
+
+
+def release_publish(*, release: Release) -> None:
+    """Offer a release to installers, if it is sealed and not offered yet."""
+    Release.objects.filter(
+        pk=release.pk, published_at__isnull=True, sealed_at__isnull=False
+    ).update(published_at=timezone.now())
+
+
+@transaction.atomic
+def release_yank(*, actor: Identity, name: str, version: str, reason: str) -> Release:
+    """Take a release out of what installers choose from; who pins it still gets it (PEP 592).
+
+    An empty reason puts it back.
+
+    Raises:
+        Missing: there is no such release.
+        Forbidden: the plugin belongs to someone else.
+        Refused: the reason is too long.
+    """
+    release = (
+        Release.objects.select_for_update(of=("self",))
+        .select_related("plugin", "artifact")
+        .filter(plugin__canonical=canonicalize_name(name), version=version)
+        .first()
+    )
+    if release is None:
+        raise Missing(f"no release {name} {version}; its page lists the versions there are")
+    if release.plugin.owner_id != actor.pk:
+        raise Forbidden(f"{release.plugin.name} belongs to another submitter; ask them to yank it")
+    release.yanked_reason = reason
+    release.yanked_at = (release.yanked_at or timezone.now()) if reason else None
+    hold_to_columns(release)
+    release.save(update_fields=["yanked_reason", "yanked_at"])
+    return release
 
 
 def operators_discover(

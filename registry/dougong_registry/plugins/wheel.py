@@ -33,6 +33,8 @@ class WheelInfo:
     summary: str
     license: str
     requires_python: str
+    core_metadata: str
+    """The METADATA file as it is."""
 
 
 def inspect(path: Path, filename: str) -> WheelInfo:
@@ -49,7 +51,8 @@ def inspect(path: Path, filename: str) -> WheelInfo:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive)
             info = f"{_dist_info(archive)}/"
-            metadata = _metadata(_text(archive, info + "METADATA"))
+            text = _text(archive, info + "METADATA")
+            metadata = _metadata(text)
             _check_record(archive, info)
             _check_entry_points(_text(archive, info + "entry_points.txt"))
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, RuntimeError) as error:
@@ -66,6 +69,7 @@ def inspect(path: Path, filename: str) -> WheelInfo:
         summary=(metadata.summary or "")[:512],
         license=(metadata.license_expression or metadata.license or "")[:256],
         requires_python=str(metadata.requires_python or "")[:128],
+        core_metadata=text,
     )
 
 

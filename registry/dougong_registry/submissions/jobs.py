@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from dougong_registry.plugins.services import operators_discover
+from dougong_registry.plugins.services import operators_discover, release_publish
 from dougong_registry.problem import Conflict, Missing, Refused
 from dougong_registry.submissions.events import event_append, fields_of
 from dougong_registry.submissions.models import Job, JobEvent, Submission
@@ -118,7 +118,8 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
     """Close a locked job, and queue its retry where it could not tell enough.
 
     The first job closes its submission with it, and a judged release is sealed. A retry leaves both
-    as they are: if it fails, nothing else does.
+    as they are: if it fails, nothing else does. Once an operator has passed, by whichever job, the
+    release is published.
     """
     now = timezone.now()
     judged = state == Job.State.DONE
@@ -136,6 +137,8 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
     if not job.retry:
         _submission_close(submission=job.submission, error="" if judged else reason, now=now)
     if judged:
+        if job.submission.runs.filter(outcome="passed").exists():
+            release_publish(release=job.submission.release)
         retry_schedule(job=job)
 
 

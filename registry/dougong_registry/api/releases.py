@@ -1,0 +1,59 @@
+"""What the owner of a plugin may do with its releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dougong_registry.api.authentication import submitter_of
+from dougong_registry.plugins.models import Release
+from dougong_registry.plugins.services import release_yank
+
+
+class YankInput(serializers.Serializer[Any]):
+    """Why nobody should choose the release any more."""
+
+    reason = serializers.CharField(max_length=512)
+
+
+class YankOutput(serializers.Serializer[Any]):
+    """A release and whether it is yanked."""
+
+    plugin = serializers.CharField()
+    version = serializers.CharField()
+    yanked_at = serializers.DateTimeField(allow_null=True)
+    yanked_reason = serializers.CharField(allow_blank=True)
+
+
+class ReleaseYankApi(APIView):
+    @extend_schema(operation_id="release_yank", request=YankInput, responses=YankOutput)
+    def post(self, request: Request, name: str, version: str) -> Response:
+        """Yank a release: installers pass it over, and who pins it still gets it (PEP 592)."""
+        actor = submitter_of(request)
+        given = YankInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        reason = given.validated_data["reason"]
+        return _answer(release_yank(actor=actor, name=name, version=version, reason=reason))
+
+
+class ReleaseUnyankApi(APIView):
+    @extend_schema(operation_id="release_unyank", request=None, responses=YankOutput)
+    def post(self, request: Request, name: str, version: str) -> Response:
+        """Put a yanked release back."""
+        actor = submitter_of(request)
+        return _answer(release_yank(actor=actor, name=name, version=version, reason=""))
+
+
+def _answer(release: Release) -> Response:
+    row = {
+        "plugin": release.plugin.name,
+        "version": release.version,
+        "yanked_at": release.yanked_at,
+        "yanked_reason": release.yanked_reason,
+    }
+    return Response(YankOutput(row).data)

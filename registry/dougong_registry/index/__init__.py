@@ -1,0 +1,1 @@
+"""The simple index: what plain pip and uv install from."""
