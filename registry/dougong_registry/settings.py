@@ -34,11 +34,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "csp",
     "dougong_registry.people",
+    "dougong_registry.audit",
     "dougong_registry.plugins",
     "dougong_registry.submissions",
     "dougong_registry.runs",
     "dougong_registry.boards",
     "dougong_registry.web",
+    "dougong_registry.guards",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -17,9 +17,19 @@ SERVER = os.environ.get("DOUGONG_TEST_POSTGRES_URL", "")
 @pytest.mark.skipif(not SERVER, reason="DOUGONG_TEST_POSTGRES_URL names no server")
 def test_the_api_and_the_pages_behave_the_same_on_postgresql():
     here = Path(__file__).parent
-    pages = here / "web" / "test_pages.py"
+    chosen = [here / "api", here / "audit", here / "web" / "test_pages.py"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "not slow", here / "api", pages],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "not slow",
+            here / "api",
+            here / "audit",
+            pages,
+        ],
         cwd=here.parent.parent,
         env={**os.environ, "DOUGONG_DATABASE_URL": SERVER},
         capture_output=True,

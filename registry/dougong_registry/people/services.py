@@ -6,8 +6,10 @@ import datetime as dt
 import hashlib
 import secrets
 
+from django.db import transaction
 from django.utils import timezone
 
+from dougong_registry.audit.services import HUB, actor_of, record
 from dougong_registry.columns import hold_to_columns
 from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.problem import Forbidden, Refused, Unauthorized
@@ -29,14 +31,23 @@ def token_create(*, login: str, scope: str = "submit", days: int = 90) -> str:
     identity = identity_ensure(login=login)
     plain = PREFIX + secrets.token_urlsafe(32)
     now = timezone.now()
-    ApiToken.objects.create(
-        identity=identity,
-        token_sha256=_digest(plain),
-        hint=plain[:12],
-        scope=scope,
-        created_at=now,
-        expires_at=now + dt.timedelta(days=days),
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            identity=identity,
+            token_sha256=_digest(plain),
+            hint=plain[:12],
+            scope=scope,
+            created_at=now,
+            expires_at=now + dt.timedelta(days=days),
+        )
+        record(
+            actor=HUB,
+            verb="token.created",
+            target=actor_of(identity),
+            hint=token.hint,
+            scope=scope,
+            expires_at=token.expires_at.isoformat(),
+        )
     return plain
 
 

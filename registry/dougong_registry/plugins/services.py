@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from packaging.utils import canonicalize_name
 
+from dougong_registry.audit.services import HUB, actor_of, record
 from dougong_registry.columns import hold_to_columns
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import (
@@ -98,9 +99,11 @@ def _plugin_ensure(*, owner: Identity, wheel: WheelInfo) -> Plugin:
 
 def release_publish(*, release: Release) -> None:
     """Offer a release to installers, if it is sealed and not offered yet."""
-    Release.objects.filter(
+    sealed = Release.objects.filter(
         pk=release.pk, published_at__isnull=True, sealed_at__isnull=False
-    ).update(published_at=timezone.now())
+    )
+    if sealed.update(published_at=timezone.now()):
+        record(actor=HUB, verb="release.published", target=_named(release))
 
 
 @transaction.atomic
@@ -128,7 +131,17 @@ def release_yank(*, actor: Identity, name: str, version: str, reason: str) -> Re
     release.yanked_at = (release.yanked_at or timezone.now()) if reason else None
     hold_to_columns(release)
     release.save(update_fields=["yanked_reason", "yanked_at"])
+    record(
+        actor=actor_of(actor),
+        verb="release.yanked" if reason else "release.unyanked",
+        target=_named(release),
+        reason=reason,
+    )
     return release
+
+
+def _named(release: Release) -> str:
+    return f"{release.plugin.canonical} {release.version}"
 
 
 def operators_discover(

@@ -15,6 +15,7 @@ from packaging.version import Version
 from dougong_ci.report import signing
 from dougong_ci.report import verdict as report
 from dougong_ci.report.verdict import Verdict
+from dougong_registry.audit.services import HUB, record
 from dougong_registry.columns import hold_to_columns
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Conflict, Refused
@@ -46,6 +47,7 @@ def runner_register(
                 raise Conflict(f"runner {name} has another key, or was revoked; use a new name")
             known.official, known.hardware_class = official, hardware_class
             known.save(update_fields=["official", "hardware_class"])
+            _register(known)
             return known
         runner = Runner(
             name=name,
@@ -58,7 +60,19 @@ def runner_register(
         if Runner.objects.filter(key_id=runner.key_id).exists():
             raise Conflict(f"the key {runner.key_id} belongs to another runner; generate a new one")
         runner.save(force_insert=True)
+        _register(runner)
         return runner
+
+
+def _register(runner: Runner) -> None:
+    record(
+        actor=HUB,
+        verb="runner.registered",
+        target=f"runner:{runner.key_id}",
+        name=runner.name,
+        official=runner.official,
+        hardware_class=runner.hardware_class,
+    )
 
 
 def run_record(

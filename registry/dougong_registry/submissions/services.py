@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 
+from dougong_registry.audit.services import actor_of, record
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins import store, wheel
 from dougong_registry.plugins.services import release_create
@@ -61,6 +62,13 @@ def _record(*, submitter: Identity, info: wheel.WheelInfo, incoming: store.Incom
     )
     job = Job.objects.create(submission=submission, nonce=new_nonce(), profile=submission.profile)
     event_append(job=job, kind=JobEvent.Kind.QUEUED, message=info.filename)
+    record(
+        actor=actor_of(submitter),
+        verb="release.submitted",
+        target=f"{release.plugin.canonical} {release.version}",
+        sha256=incoming.sha256,
+        size_bytes=incoming.size_bytes,
+    )
     incoming.keep()
     transaction.on_commit(functools.partial(job_dispatch, job_id=job.pk))
     return submission

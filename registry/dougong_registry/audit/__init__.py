@@ -1,0 +1,1 @@
+"""Who did what, in a chain of hashes that shows a later change."""

@@ -1,0 +1,70 @@
+"""Putting the guards into the database, after every `migrate`, on SQLite and PostgreSQL alike.
+
+They are not steps of migrations: SQLite makes a table anew to change it, and its triggers are gone
+with the old one. Whatever migrations did, this runs after them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from dougong_registry.guards.rules import GUARDS, Guard
+
+_LOCK = zlib.crc32(b"dougong guards")
+_FUNCTION = """
+CREATE OR REPLACE FUNCTION dougong_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- The class of check violations, so that clients raise the same error as for a constraint.
+    RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = '23514';
+END $$
+"""
+
+
+def after_migrate(sender: Any, using: str, **_: Any) -> None:
+    """Install the guards of the tables that are there; receiver of `post_migrate`."""
+    install(connections[using])
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    """Make every guard anew where its table exists."""
+    tables = set(connection.introspection.table_names())
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Two hubs that start at once must not both replace the function.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute(_FUNCTION)
+        for guard in GUARDS:
+            if guard.table in tables:
+                cursor.execute(_dropped(guard, connection.vendor))
+                cursor.execute(_created(guard, connection))
+
+
+def lift(connection: BaseDatabaseWrapper) -> None:
+    """Take every guard out, for a restore or a test that empties the tables."""
+    tables = set(connection.introspection.table_names())
+    with connection.cursor() as cursor:
+        for guard in GUARDS:
+            if guard.table in tables:
+                cursor.execute(_dropped(guard, connection.vendor))
+
+
+def _dropped(guard: Guard, vendor: str) -> str:
+    where = f' ON "{guard.table}"' if vendor == "postgresql" else ""
+    return f'DROP TRIGGER IF EXISTS "{guard.name}"{where}'
+
+
+def _created(guard: Guard, connection: BaseDatabaseWrapper) -> str:
+    differs = "IS DISTINCT FROM" if connection.vendor == "postgresql" else "IS NOT"
+    changed = " OR ".join(f'NEW."{name}" {differs} OLD."{name}"' for name in guard.columns)
+    conditions = [f"({part})" for part in (guard.when, changed) if part]
+    when = f"WHEN ({' AND '.join(conditions)})" if conditions else ""
+    event = guard.event.partition("_")[0].upper()
+    head = f'CREATE TRIGGER "{guard.name}" BEFORE {event} ON "{guard.table}" FOR EACH ROW {when}'
+    text = guard.message.replace("'", "''")
+    if connection.vendor == "postgresql":
+        return f"{head} EXECUTE FUNCTION dougong_refuse('{text}')"
+    return f"{head} BEGIN SELECT RAISE(ABORT, '{text}'); END"

@@ -1,0 +1,107 @@
+"""Every guarded table: what of a row may never change, from when on, and what may not go.
+
+Column and check constraints say what a row may be; these say what may become of it. They hold
+against our own code and against anybody with a database shell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+EVERYTHING: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """One rule of one table."""
+
+    table: str
+    event: str
+    """`update` or `delete`."""
+    message: str
+    columns: tuple[str, ...] = EVERYTHING
+    """Of an update: those that may not change; none named means all."""
+    when: str = ""
+    """A condition on OLD, in SQL that both engines read; empty means always."""
+
+    @property
+    def name(self) -> str:
+        """Name of its trigger."""
+        return f"guard_{self.table}_{self.event}"
+
+
+def kept(table: str, why: str) -> Guard:
+    """Forbid that rows go."""
+    return Guard(table=table, event="delete", message=f"{table} keeps every row: {why}")
+
+
+def only_added_to(table: str, why: str) -> tuple[Guard, Guard]:
+    """Forbid that rows change or go."""
+    return (
+        Guard(table=table, event="update", message=f"{table} is only added to: {why}"),
+        kept(table, why),
+    )
+
+
+GUARDS: tuple[Guard, ...] = (
+    *only_added_to("audit_entry", "the chain of hashes would break"),
+    *only_added_to("submissions_jobevent", "it is what happened"),
+    *only_added_to("runs_score", "it was computed from the samples of its run"),
+    *only_added_to("runs_gateresult", "it is what the judge found"),
+    *only_added_to("plugins_operatorname", "names are never freed"),
+    *only_added_to("plugins_operatorrecord", "it is what a sealed release says of itself"),
+    *only_added_to("plugins_artifact", "bytes and their hash are for ever"),
+    kept("plugins_provider", "names are never freed"),
+    kept("plugins_plugin", "names are never freed"),
+    Guard(
+        table="plugins_plugin",
+        event="update",
+        columns=("name", "canonical", "confusable_key"),
+        message="plugins_plugin: a name never changes",
+    ),
+    kept("plugins_release", "versions are never used again"),
+    Guard(
+        table="plugins_release",
+        event="update",
+        columns=("plugin_id", "version", "artifact_id", "license", "requires_python", "sealed_at"),
+        when="OLD.sealed_at IS NOT NULL",
+        message="plugins_release is sealed: publish the change under a new version",
+    ),
+    kept("runs_run", "a verdict stands; a later one takes its place on the boards"),
+    Guard(
+        table="runs_run",
+        event="update",
+        columns=(
+            "verdict_id",
+            "submission_id",
+            "operator_id",
+            "runner_id",
+            "contract",
+            "suite",
+            "device",
+            "hardware_class",
+            "outcome",
+            "code",
+            "official",
+            "payload",
+            "payload_sha256",
+            "signature",
+            "key_id",
+        ),
+        message="runs_run holds what was signed: it never changes",
+    ),
+    kept("runs_runner", "its runs are known by its key; revoke it"),
+    Guard(
+        table="runs_runner",
+        event="update",
+        columns=("name", "public_key", "key_id"),
+        message="runs_runner: a key never changes hands; register another runner",
+    ),
+    Guard(
+        table="runs_runner",
+        event="update_revoked",
+        columns=("revoked_at",),
+        when="OLD.revoked_at IS NOT NULL",
+        message="runs_runner: a revoked key stays revoked",
+    ),
+)

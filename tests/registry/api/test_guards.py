@@ -1,0 +1,109 @@
+"""Attempts to rewrite what stands, by plain SQL: the database itself must refuse each."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from dougong_registry.guards.install import install
+from dougong_registry.guards.rules import GUARDS
+from dougong_registry.plugins.models import Release
+from dougong_registry.runs.models import Run, Runner
+
+
+@pytest.fixture
+def published(ada, runner, job, verdict_of):
+    """One plugin all the way to the index, so that every guarded table has a row."""
+    runner.claim(job)
+    runner.discover(job)
+    assert runner.send(job, verdict_of(job)).status_code == 201
+    assert runner.complete(job).status_code == 200
+
+
+def attempt(sql: str) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.rowcount
+
+
+def other_value(table: str, column: str) -> str:
+    """An SQL literal that differs from what is there and is of the column's type."""
+    with connection.cursor() as cursor:
+        description = connection.introspection.get_table_description(cursor, table)
+        kind = connection.introspection.get_field_type(
+            next(each.type_code for each in description if each.name == column),
+            next(each for each in description if each.name == column),
+        )
+    if "Integer" in kind or "Float" in kind:
+        return f'"{column}" + 1'
+    if "Boolean" in kind:
+        return f'NOT "{column}"'
+    if "JSON" in kind:
+        return "'{\"another\": 1}'"
+    return "NULL" if "Date" in kind else f"substr(\"{column}\", 2) || 'x'"
+
+
+def rows(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT count(*) FROM "{table}"')
+        return cursor.fetchone()[0]
+
+
+def columns_of(table: str) -> list[str]:
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_table_description(cursor, table)
+    return [each.name for each in found if each.name != "id"]
+
+
+def test_every_guard_is_in_the_database(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            if connection.vendor == "sqlite"
+            else "SELECT tgname FROM pg_trigger"
+        )
+        present = {row[0] for row in cursor.fetchall()}
+    assert {guard.name for guard in GUARDS} <= present
+    assert len({guard.name for guard in GUARDS}) == len(GUARDS)
+
+
+@pytest.mark.parametrize(
+    "guard", [g for g in GUARDS if g.event == "delete"], ids=lambda guard: guard.name
+)
+def test_rows_that_are_kept_cannot_be_deleted(published, guard):
+    before = rows(guard.table)
+    assert before
+    with pytest.raises(IntegrityError, match=guard.message.partition(":")[0]):
+        attempt(f'DELETE FROM "{guard.table}"')
+    assert rows(guard.table) == before
+
+
+@pytest.mark.parametrize(
+    "guard", [g for g in GUARDS if g.event == "update"], ids=lambda guard: guard.name
+)
+def test_what_stands_cannot_be_changed_column_by_column(published, guard):
+    for column in guard.columns or columns_of(guard.table):
+        with pytest.raises(IntegrityError):
+            attempt(f'UPDATE "{guard.table}" SET "{column}" = {other_value(guard.table, column)}')
+
+
+def test_what_may_change_still_does(published, ada):
+    assert Release.objects.update(yanked_at="2026-01-01T00:00:00Z", yanked_reason="old") == 1
+    assert Run.objects.update(superseded_at="2026-01-01T00:00:00Z") == 1
+    assert Runner.objects.update(hardware_class="another") == 1
+
+
+def test_a_release_may_change_until_it_is_sealed(job):
+    assert Release.objects.update(license="MIT") == 1
+
+
+def test_a_revoked_runner_stays_revoked(runner):
+    assert Runner.objects.update(revoked_at="2026-01-01T00:00:00Z") == 1
+    with pytest.raises(IntegrityError, match="stays revoked"), transaction.atomic():
+        Runner.objects.update(revoked_at=None)
+
+
+def test_installing_twice_is_installing_once(db):
+    install(connection)
+    install(connection)
+    test_every_guard_is_in_the_database(None)
