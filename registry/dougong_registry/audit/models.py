@@ -39,7 +39,10 @@ class Entry(models.Model):
             models.CheckConstraint(condition=models.Q(hash__regex=SHA256), name="audit_hash_hex"),
             models.UniqueConstraint(fields=["previous"], name="audit_no_fork"),
         ]
-        indexes: ClassVar = [models.Index(fields=["target", "seq"], name="audit_of_target")]
+        indexes: ClassVar = [
+            models.Index(fields=["target", "seq"], name="audit_of_target"),
+            models.Index(fields=["verb", "at"], name="audit_of_verb"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.actor} {self.verb} {self.target}"

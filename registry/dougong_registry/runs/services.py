@@ -80,11 +80,30 @@ def run_record(
 ) -> tuple[Run, bool]:
     """Record a verdict that holds up; return its run and whether it is new.
 
+    One that does not is in the audit log with the reason: whoever holds the key sent it.
+
     Raises:
         Missing: there is no such job.
         Conflict: the job is not this runner's any more.
         Refused: the signature, schema, subject, contract or scores do not hold up.
     """
+    try:
+        return _record(runner, job_id, nonce, envelope)
+    except (Refused, Conflict) as refusal:
+        payload = str(envelope.get("payload", ""))
+        record(
+            actor=f"runner:{runner.key_id}",
+            verb="run.refused",
+            target=f"job:{job_id}",
+            reason=refusal.detail[:1000],
+            payload_sha256=hashlib.sha256(payload.encode("utf-8", "replace")).hexdigest(),
+        )
+        raise
+
+
+def _record(
+    runner: Runner, job_id: int, nonce: str, envelope: Mapping[str, Any]
+) -> tuple[Run, bool]:
     verdict, payload, signature = verdicts.open_envelope(envelope, runner)
     if known := Run.objects.filter(verdict_id=verdict.id).first():
         return _same(known, payload), False

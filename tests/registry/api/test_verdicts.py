@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 
 import pytest
 
 from dougong_ci.report import signing
 from dougong_ci.report.score import score_cases
 from dougong_ci.report.verdict import Histogram, Outcome, ParetoPoint, QualityRow
+from dougong_registry.audit.models import Entry
 from dougong_registry.runs.models import Run, Score
 
 LOST = QualityRow(
@@ -35,6 +38,11 @@ def send(judged, verdict=None, **changed):
     runner, job, original = judged
     envelope = signing.seal(verdict or original, runner.private)
     return runner.record(job, {**envelope, **changed})
+
+
+def refusals(verb="run.refused"):
+    entries = Entry.objects.filter(verb=verb).order_by("seq")
+    return [json.loads(entry.payload) for entry in entries]
 
 
 def board(client):
@@ -103,6 +111,40 @@ def test_a_payload_altered_after_signing_is_refused(judged):
     assert response.status_code == 422
     assert "signature" in response.json()["detail"]
     assert not Run.objects.exists()
+    (refusal,) = refusals()
+    assert "signature" in refusal["reason"]
+    assert refusal["payload_sha256"] == hashlib.sha256(payload.encode()).hexdigest()
+
+
+def test_another_verdict_under_a_known_id_is_refused(judged):
+    assert send(judged).status_code == 201
+    other = dataclasses.replace(judged[2], summary="another")
+    assert send(judged, other).status_code == 409
+    assert "another payload" in refusals()[-1]["reason"]
+    assert Run.objects.count() == 1
+
+
+def test_a_verdict_of_one_runner_is_worth_nothing_to_another(judged, another_runner):
+    runner, job, verdict = judged
+    eve = another_runner("eve")
+    answer = eve.record(job, dict(signing.seal(verdict, runner.private)))
+    assert answer.status_code == 422
+    assert "the envelope is of key" in refusals()[-1]["reason"]
+    assert Entry.objects.last().actor.startswith("runner:")
+
+
+def test_unknown_runners_and_forged_requests_are_refused_and_noted_once_a_minute(
+    judged, another_runner
+):
+    runner, job, _ = judged
+    stranger = another_runner("stranger", known=False)
+    assert stranger.claim(job).status_code == 401
+    (noted,) = refusals("runner.refused")
+    assert noted["reason"] == "unknown or revoked key"
+    path = f"/api/v1/jobs/{job.pk}/claim"
+    forged = runner.post(path, {"nonce": job.nonce}, **{"X-Dougong-Signature": "A" * 88})
+    assert forged.status_code == 401
+    assert len(refusals("runner.refused")) == 1
 
 
 @pytest.mark.parametrize(
@@ -170,6 +212,7 @@ def test_a_verdict_that_contradicts_itself_is_refused_and_nothing_is_kept(judged
     assert said in response.json()["detail"]
     assert not Run.objects.exists()
     assert not Score.objects.exists()
+    assert said in refusals()[-1]["reason"]
 
 
 def test_a_quick_or_unboxed_judgement_is_shown_but_not_ranked(judged, ada):
