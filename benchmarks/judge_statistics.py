@@ -112,7 +112,8 @@ def calibrated() -> dict[int, float]:
     for share in PROBES:
         for case in verdicts[f"known/share-{round(100 * share)}"].speed:
             ratio = statistics.median(restart_log_ratios(case.baseline_us, case.candidate_us))
-            curve[math.prod(case.params["shape"])].append((share, math.exp(-ratio)))
+            elements = math.prod(map(int, str(case.params["shape"]).split("x")))
+            curve[elements].append((share, math.exp(-ratio)))
     return {elements: _solve(points) for elements, points in curve.items()}
 
 
@@ -125,8 +126,9 @@ def _solve(points: list[tuple[float, float]]) -> float:
 
 @contextlib.contextmanager
 def load(processes: int) -> Iterator[None]:
-    """Keep cores busy from outside."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    """Keep cores busy from outside, for as long as this process lives."""
+    spin = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+    busy = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(processes)]
     try:
         yield
     finally:
