@@ -10,7 +10,7 @@ import torch
 from dougong import contracts
 from dougong.contracts.accuracy import Comparison
 from dougong_ci.judge import stricter
-from dougong_ci.judge.answers import Answers, compared
+from dougong_ci.judge.answers import Answers, compared, held
 from dougong_ci.judge.correctness import Correctness
 from dougong_ci.judge.probes import edges, missing_layouts
 from dougong_ci.lint.inprocess import InProcess
@@ -98,6 +98,26 @@ def test_a_cap_that_the_baseline_breaks_is_held_against_nobody():
     assert compared(contract, broken, 0, (golden - 0.4).float()).passed
     assert not compared(contract, broken, 0, (golden - 4.0).float()).passed
     assert not compared(contract, broken, 0, torch.full_like(rough, torch.nan)).passed
+
+
+def test_a_sum_in_the_order_of_memory_is_honest_and_half_the_bits_are_not():
+    contract, _ = plain("norm.rms@1")
+    outside = 0
+    for seed in (6, 16, 44, 45, 67):
+        answers = Answers(contract, seed)
+        for work in answers.hidden():
+            answer = answers.forward(work, torch.float32)
+            x, weight = answer.case.tensors["x"], answer.case.tensors["weight"]
+            total = torch.zeros_like(x[..., :1])
+            for column in x.split(1, -1):
+                total += column * column
+            y = x * torch.rsqrt(total / x.shape[-1] + answer.case.static["eps"])
+            y = y if weight is None else y * weight
+            outside += not held(contract, answer, 0, y, [n[0] for n in answer.natives]).passed
+            assert compared(contract, answer, 0, y).passed, work.name
+            if float(y.abs().max()):
+                assert not compared(contract, answer, 0, y.half().float()).passed, work.name
+    assert outside
 
 
 def test_attention_meets_products_of_ten_thousand():
