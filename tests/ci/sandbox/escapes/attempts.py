@@ -121,10 +121,14 @@ def host_files():
 def writing():
     folders = ["/", "/etc", "/usr", "/usr/lib", "/dev", "/sys", "/proc", "/run", "/var", "/home"]
     folders += [str(Path(__file__).parent), *sys.path]
+    # Where the checkout lies below /tmp, so do the folders that its packages are mounted in.
+    private = {os.stat(each).st_dev for each in ("/tmp", "/dev/shm")}
     found = {
         folder
         for folder in folders
-        if Path(folder).is_dir() and tried(lambda f=folder: Path(f, "x").write_text("x")) == "ok"
+        if Path(folder).is_dir()
+        and os.stat(folder).st_dev not in private
+        and tried(lambda f=folder: Path(f, "x").write_text("x")) == "ok"
     }
     return {"elsewhere": "ok" if found else "EROFS", "where": ",".join(found) or "-"}
 
