@@ -122,12 +122,12 @@ def writing():
     folders = ["/", "/etc", "/usr", "/usr/lib", "/dev", "/sys", "/proc", "/run", "/var", "/home"]
     folders += [str(Path(__file__).parent), *sys.path]
     # Where the checkout lies below /tmp, so do the folders that its packages are mounted in.
-    private = {os.stat(each).st_dev for each in ("/tmp", "/dev/shm")}
+    private = {Path(each).stat().st_dev for each in ("/tmp", "/dev/shm")}
     found = {
         folder
         for folder in folders
         if Path(folder).is_dir()
-        and os.stat(folder).st_dev not in private
+        and Path(folder).stat().st_dev not in private
         and tried(lambda f=folder: Path(f, "x").write_text("x")) == "ok"
     }
     return {"elsewhere": "ok" if found else "EROFS", "where": ",".join(found) or "-"}
