@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from dougong_ci.report.verdict import Verdict
 
 NOT_ALL_PASSED = 1
-DEVICES = ("cpu", "cuda")
 
 
 def judge(
@@ -141,6 +140,8 @@ def worker(
     """Serve a hub as a runner: take jobs, judge them, post signed verdicts."""
     import os
     import sys
+
+    from dougong_ci.report.verdict import DEVICES
 
     if key is None or not key.is_file():
         raise typer.BadParameter(f"--key must name the runner's private key, got {key}")

@@ -48,7 +48,7 @@ def compared(contract: Contract, answer: Answer, i: int, output: Tensor) -> Comp
     """
     natives = [native[i] for native in answer.natives]
     found = held(contract, answer, i, output, natives)
-    if _beyond_everyone(contract, answer, i, found):
+    if _beyond_everyone(contract, answer, i, found, natives):
         free = held(contract, answer, i, output, natives, capped=False)
         found = free if free.passed else found
     if _narrow(contract, found):
@@ -86,16 +86,17 @@ def held(
     )
 
 
-def _beyond_everyone(contract: Contract, answer: Answer, i: int, found: Comparison) -> bool:
+def _beyond_everyone(
+    contract: Contract, answer: Answer, i: int, found: Comparison, natives: list[Tensor]
+) -> bool:
     """Say whether an output failed where a baseline breaks the cap too.
 
     Held among natives of which it is one, a baseline cannot break another rule. In float64 the cap
     is the rule.
     """
     exact = contract.tolerance.max_relative_l2 is None
-    if found.passed or not exact or answer.natives[0][i].dtype == torch.float64:
+    if found.passed or not exact or natives[0].dtype == torch.float64:
         return False
-    natives = [native[i] for native in answer.natives]
     return any(not held(contract, answer, i, native, natives).passed for native in natives)
 
 

@@ -22,10 +22,10 @@ from dougong.contracts.definition import Cost
 from dougong.errors import DougongError
 from dougong_ci.judge import host
 from dougong_ci.judge.memory import shared_bytes
+from dougong_ci.report.verdict import DEVICES
 from dougong_ci.runner import cuda
 from dougong_ci.runner.device import mapped
 
-DEVICES = ("cpu", "cuda")
 _FLUSH_BYTES = 256 << 20
 """Five times the L2 cache of the largest device of 2026."""
 _CLOCKS = ("clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw")

@@ -12,6 +12,8 @@ import json
 from typing import Any
 
 SCHEMA = "dougong.verdict/1"
+DEVICES = ("cpu", "cuda")
+"""`torch.device` types that a judge knows."""
 
 
 class Outcome(enum.StrEnum):

@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dougong_registry.api.authentication import submitter_of
-from dougong_registry.plugins.models import Release
 from dougong_registry.plugins.services import release_yank
 
 
@@ -24,7 +23,7 @@ class YankInput(serializers.Serializer[Any]):
 class YankOutput(serializers.Serializer[Any]):
     """A release and whether it is yanked."""
 
-    plugin = serializers.CharField()
+    plugin = serializers.CharField(source="plugin.name")
     version = serializers.CharField()
     yanked_at = serializers.DateTimeField(allow_null=True)
     yanked_reason = serializers.CharField(allow_blank=True)
@@ -38,7 +37,8 @@ class ReleaseYankApi(APIView):
         given = YankInput(data=request.data)
         given.is_valid(raise_exception=True)
         reason = given.validated_data["reason"]
-        return _answer(release_yank(actor=actor, name=name, version=version, reason=reason))
+        release = release_yank(actor=actor, name=name, version=version, reason=reason)
+        return Response(YankOutput(release).data)
 
 
 class ReleaseUnyankApi(APIView):
@@ -46,14 +46,5 @@ class ReleaseUnyankApi(APIView):
     def post(self, request: Request, name: str, version: str) -> Response:
         """Put a yanked release back."""
         actor = submitter_of(request)
-        return _answer(release_yank(actor=actor, name=name, version=version, reason=""))
-
-
-def _answer(release: Release) -> Response:
-    row = {
-        "plugin": release.plugin.name,
-        "version": release.version,
-        "yanked_at": release.yanked_at,
-        "yanked_reason": release.yanked_reason,
-    }
-    return Response(YankOutput(row).data)
+        release = release_yank(actor=actor, name=name, version=version, reason="")
+        return Response(YankOutput(release).data)

@@ -79,17 +79,18 @@ RESERVED = frozenset(
 _STARTERS = {"sitecustomize.py", "usercustomize.py"}
 
 
-def check(archive: zipfile.ZipFile, info: str) -> None:
+def check(archive: zipfile.ZipFile, info: str, record_text: str) -> None:
     """Hold the files of a wheel to the rules.
 
     Args:
         archive: Whose layout was checked.
         info: Its `.dist-info/` folder, with the slash.
+        record_text: Its RECORD.
 
     Raises:
         Refused: names the rule that is broken and what was found.
     """
-    record = _record(archive, info)
+    record = _record(record_text)
     unlisted = {f"{info}RECORD.jws", f"{info}RECORD.p7s"}
     present = [name for name in archive.namelist() if not name.endswith("/")]
     if wrong := sorted(set(record).symmetric_difference(present) - unlisted):
@@ -99,8 +100,7 @@ def check(archive: zipfile.ZipFile, info: str) -> None:
         _check_file(archive, name, record.get(name, ""), own=name == f"{info}RECORD")
 
 
-def _record(archive: zipfile.ZipFile, info: str) -> dict[str, str]:
-    text = archive.read(f"{info}RECORD").decode()
+def _record(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in csv.reader(io.StringIO(text)):
         if row and row[0] in found:

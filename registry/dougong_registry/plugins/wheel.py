@@ -51,8 +51,7 @@ def inspect(path: Path, filename: str) -> WheelInfo:
             text = _text(archive, info + "METADATA")
             metadata = _metadata(text)
             _check_entry_points(_text(archive, info + "entry_points.txt"))
-            _text(archive, info + "RECORD")
-            contents.check(archive, info)
+            contents.check(archive, info, _text(archive, info + "RECORD"))
     except (
         zipfile.BadZipFile,
         NotImplementedError,
