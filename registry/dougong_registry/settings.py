@@ -39,6 +39,8 @@ INSTALLED_APPS = [
     "dougong_registry.submissions",
     "dougong_registry.runs",
     "dougong_registry.boards",
+    "dougong_registry.search",
+    "dougong_registry.rehearsal",
     "dougong_registry.web",
     "dougong_registry.guards",
 ]

@@ -13,24 +13,26 @@ from rest_framework.views import APIView
 
 from dougong_registry.api.serializers import BoardQuery, OperatorsQuery, output_of, render
 from dougong_registry.boards import selectors
-from dougong_registry.boards.rows import Board, BoardSummary, OperatorDetail, OperatorRow
+from dougong_registry.boards.rows import Board, BoardSummary, OperatorDetail
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Run
+from dougong_registry.search.rows import Found, Query
+from dougong_registry.search.selectors import search
 
 
 class OperatorListApi(APIView):
     @extend_schema(
         operation_id="operators",
         parameters=[OperatorsQuery],
-        responses=inline_serializer(
-            "OperatorsOutput", {"results": output_of(OperatorRow)(many=True)}
-        ),
+        responses=output_of(Found),
     )
     def get(self, request: Request) -> Response:
-        """Return the operators that match every filter, by name."""
+        """Return the operators that match every filter, and what each facet offers."""
         query = OperatorsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response({"results": render(selectors.operators_search(**query.validated_data))})
+        data = dict(query.validated_data)
+        page = {name: data.pop(name) for name in ("limit", "offset")}
+        return Response(render(search(Query(**data), **page)))
 
 
 class OperatorDetailApi(APIView):

@@ -11,6 +11,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from dougong_registry.search.rows import ORDERINGS
+
 _PLAIN: dict[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
     str: serializers.CharField,
     int: serializers.IntegerField,
@@ -60,11 +62,17 @@ class CompleteInput(NonceInput):
 
 
 class OperatorsQuery(serializers.Serializer[Any]):
-    """Filters of the list of operators."""
+    """Filters of the list of operators; each narrows what the others left."""
 
     q = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
     family = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
     contract = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
+    verdict = serializers.CharField(required=False, allow_blank=True, default="", max_length=16)
+    device = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
+    dtype = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
+    ordering = serializers.ChoiceField(
+        choices=ORDERINGS, required=False, allow_blank=True, default=""
+    )
     limit = serializers.IntegerField(required=False, default=200, min_value=1, max_value=200)
     offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
 
@@ -75,6 +83,8 @@ class BoardQuery(serializers.Serializer[Any]):
     hardware = serializers.CharField(required=False, max_length=128)
     dtype = serializers.CharField(required=False, max_length=32)
     mode = serializers.CharField(required=False, max_length=32)
+    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=200)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
 
 
 class EventsQuery(serializers.Serializer[Any]):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from dougong_registry.boards.rows import ParetoPoint, RankedRow
+from dougong_registry.boards.rows import ParetoPoint
 
 MIN_COVERAGE = 0.9
 APPROXIMATE = ("attention.approx@", "transform.")
@@ -18,48 +18,66 @@ def is_approximate(contract: str) -> bool:
     return contract.startswith(APPROXIMATE)
 
 
-def rank(rows: Sequence[RankedRow]) -> tuple[RankedRow, ...]:
-    """Number the rows: rank_p = 1 + #{q : ci_low(q) > ci_high(p)}, best first.
+class Standing(NamedTuple):
+    """What ranks one operator of a board."""
+
+    id: int
+    operator: str
+    speedup: float
+    ci_low: float
+    ci_high: float
+    coverage: float
+    error_share: float | None
+
+
+def rank(entries: Sequence[Standing]) -> list[tuple[int, int]]:
+    """Return (rank, id) of the entries, best first: rank_p = 1 + #{q : ci_low(q) > ci_high(p)}.
 
     Two operators whose intervals overlap are not told apart, so one never stands below the other
-    for it. Ties are listed by coverage, then error, then name.
+    for it. Ties are listed by speed-up, coverage, error, then name.
     """
-    lows = sorted(row.ci_low for row in rows)
-    ranked = [
-        dataclasses.replace(row, rank=1 + len(lows) - bisect.bisect_right(lows, row.ci_high))
-        for row in rows
-    ]
-    return tuple(
-        sorted(
-            ranked,
-            key=lambda row: (
-                row.rank,
-                -row.speedup,
-                -row.coverage,
-                float("inf") if row.error_share is None else row.error_share,
-                row.operator,
-            ),
+    lows = sorted(entry.ci_low for entry in entries)
+    placed = sorted(
+        (
+            1 + len(lows) - bisect.bisect_right(lows, entry.ci_high),
+            -entry.speedup,
+            -entry.coverage,
+            float("inf") if entry.error_share is None else entry.error_share,
+            entry.operator,
+            entry.id,
         )
+        for entry in entries
     )
+    return [(row[0], row[-1]) for row in placed]
 
 
-def pareto(rows: Sequence[RankedRow]) -> tuple[ParetoPoint, ...]:
+class Tradeoff(NamedTuple):
+    """How far from exact one operator is, and how fast."""
+
+    operator: str
+    run_id: str
+    relative_l2: float | None
+    speedup: float
+
+
+def pareto(entries: Iterable[Tradeoff]) -> tuple[ParetoPoint, ...]:
     """Return error against speed, marking the points that no other one dominates."""
     measured = sorted(
-        ((row.relative_l2, -row.speedup, row) for row in rows if row.relative_l2 is not None),
-        key=lambda item: item[:2],
+        (entry.relative_l2, -entry.speedup, entry)
+        for entry in entries
+        if entry.relative_l2 is not None
     )
     points = []
     fastest = 0.0
-    for relative_l2, _, row in measured:
+    for relative_l2, _, entry in measured:
         points.append(
             ParetoPoint(
-                operator=row.operator,
-                run_id=row.run_id,
+                operator=entry.operator,
+                run_id=entry.run_id,
                 relative_l2=relative_l2,
-                speedup=row.speedup,
-                on_frontier=row.speedup > fastest,
+                speedup=entry.speedup,
+                on_frontier=entry.speedup > fastest,
             )
         )
-        fastest = max(fastest, row.speedup)
+        fastest = max(fastest, entry.speedup)
     return tuple(points)

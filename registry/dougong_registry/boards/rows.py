@@ -91,6 +91,10 @@ class Board:
     dtype: str
     mode: str
     approximate: bool
+    ranked: int
+    """How many are ranked in all; `rows` is one page of them."""
+    judged: int
+    """How many have a place, ranked or not."""
     rows: tuple[RankedRow, ...]
     unranked: tuple[UnrankedRow, ...]
     pareto: tuple[ParetoPoint, ...]

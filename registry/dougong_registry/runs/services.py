@@ -16,6 +16,7 @@ from dougong_ci.report import signing
 from dougong_ci.report import verdict as report
 from dougong_ci.report.verdict import Verdict
 from dougong_registry.audit.services import HUB, record
+from dougong_registry.boards.refresh import refresh
 from dougong_registry.columns import hold_to_columns
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Conflict, Refused
@@ -120,6 +121,7 @@ def _record(
             _save_parts(run, verdict, scores)
             job.lease_expires_at = lease()
             job.save(update_fields=["lease_expires_at"])
+            refresh(run.operator.claimed_name_id)
     except IntegrityError:
         # The same verdict, posted twice at once: the other one was stored.
         if known := Run.objects.filter(verdict_id=verdict.id).first():

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dougong_registry.plugins.services import operators_discover, release_publish
 from dougong_registry.problem import Conflict, Missing, Refused
+from dougong_registry.search.services import entry_refresh
 from dougong_registry.submissions.events import event_append, fields_of
 from dougong_registry.submissions.models import Job, JobEvent, Submission
 from dougong_registry.submissions.queue import job_dispatch, new_nonce
@@ -84,6 +85,8 @@ def job_events_append(
                 wanted=job.operators,
             )
             fields["message"] = fields["message"] or f"{len(found)} operators"
+            for operator in found:
+                entry_refresh(operator_name_id=operator.claimed_name_id)
         seq = event_append(job=job, kind=kind, **fields).seq
     job.lease_expires_at = lease()
     job.save(update_fields=["lease_expires_at"])

@@ -13,8 +13,12 @@ from django_htmx.middleware import HtmxDetails
 from dougong_registry.boards import selectors
 from dougong_registry.plugins.models import FAMILIES
 from dougong_registry.problem import Missing
+from dougong_registry.search.rows import FACETS, ORDERINGS, Query
+from dougong_registry.search.selectors import search
 
-PAGE = 100
+PAGE = 50
+CHOICES = 16
+"""Values of a facet that a page offers: the commonest."""
 QUEUE = 100
 
 
@@ -41,16 +45,19 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def operators(request: HttpRequest) -> HttpResponse:
     """Operators, searched and filtered; every filter is in the address."""
-    chosen = {key: request.GET.get(key, "") for key in ("q", "family", "contract")}
+    chosen = {key: _given(request, key) for key in ("q", *FACETS, "ordering")}
     number = _page_number(request)
-    found = selectors.operators_search(**chosen, limit=PAGE + 1, offset=PAGE * (number - 1))
+    found = search(Query(**chosen), limit=PAGE, offset=PAGE * (number - 1))
     context = {
         **chosen,
         "section": "operators",
-        "families": FAMILIES,
-        "operators": found[:PAGE],
+        "found": found,
+        "facets": [(name, chosen[name], found.facets[name][:CHOICES]) for name in FACETS],
+        "filtered": any(chosen[name] for name in FACETS),
+        "orderings": ORDERINGS if chosen["q"] else ORDERINGS[1:],
+        "ordering": chosen["ordering"] or ("relevance" if chosen["q"] else "name"),
         "page": number,
-        "more": len(found) > PAGE,
+        "more": found.total > PAGE * number,
     }
     return render(request, "dougong/operators.html", context)
 
@@ -78,21 +85,41 @@ def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
 @require_safe
 def boards(request: HttpRequest) -> HttpResponse:
     """Every board and who leads it."""
-    context = {"section": "boards", "boards": selectors.boards_list()}
+    number, family = _page_number(request), _given(request, "family")
+    found = selectors.boards_list(family=family, limit=PAGE + 1, offset=PAGE * (number - 1))
+    context = {
+        "section": "boards",
+        "boards": found[:PAGE],
+        "family": family,
+        "families": FAMILIES,
+        "page": number,
+        "more": len(found) > PAGE,
+    }
     return render(request, "dougong/boards.html", context)
 
 
 @require_safe
 def board(request: HttpRequest, contract: str) -> HttpResponse:
     """One board; the machine, dtype and mode are in the address."""
+    number = _page_number(request)
     with _page_or_404():
         found = selectors.board(
             contract,
-            hardware=request.GET.get("hardware"),
-            dtype=request.GET.get("dtype"),
-            mode=request.GET.get("mode"),
+            hardware=_given(request, "hardware"),
+            dtype=_given(request, "dtype"),
+            mode=_given(request, "mode"),
+            limit=PAGE,
+            offset=PAGE * (number - 1),
         )
-    return render(request, "dougong/board.html", {"section": "boards", "board": found})
+    unranked = found.judged - found.ranked
+    context = {
+        "section": "boards",
+        "board": found,
+        "unranked": unranked,
+        "page": number,
+        "more": max(found.ranked, unranked) > PAGE * number,
+    }
+    return render(request, "dougong/board.html", context)
 
 
 @require_safe
@@ -130,6 +157,11 @@ def submission(request: HtmxRequest, submission_id: int) -> HttpResponse:
 def publish(request: HttpRequest) -> HttpResponse:
     """How to publish, and what the judge asks."""
     return render(request, "dougong/publish.html", {"section": "publish"})
+
+
+def _given(request: HttpRequest, key: str) -> str:
+    # No database takes a zero byte in a text, and no name holds one.
+    return request.GET.get(key, "").replace("\0", "")
 
 
 def _page_number(request: HttpRequest) -> int:

@@ -26,6 +26,7 @@ from dougong_ci.report.verdict import (
     Subject,
     Verdict,
 )
+from dougong_registry.boards.refresh import refresh
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import (
     Artifact,
@@ -116,7 +117,7 @@ class Hub:
             "claims": ["speedup >= 1.2 over torch on cpu"],
             **fields,
         }
-        return OperatorRecord.objects.create(
+        record = OperatorRecord.objects.create(
             release=submission.release,
             claimed_name=claimed,
             name=name,
@@ -128,6 +129,8 @@ class Hub:
             license="Apache-2.0",
             metadata=metadata,
         )
+        refresh(claimed.pk)
+        return record
 
     def run(
         self,
@@ -174,6 +177,7 @@ class Hub:
             Score.objects.create(
                 run=row, relative_l2=relative_l2, error_share=0.42, **dataclasses.asdict(score)
             )
+        refresh(operator.claimed_name_id)
         for position, gate in enumerate(verdict.gates):
             GateResult.objects.create(
                 run=row,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dougong_registry.boards.selectors.home import home
-from dougong_registry.boards.selectors.operators import operator_detail, operators_search
+from dougong_registry.boards.selectors.operators import operator_detail
 from dougong_registry.boards.selectors.runs import run_detail
 from dougong_registry.boards.selectors.standings import board, boards_list
 from dougong_registry.boards.selectors.submissions import (
@@ -17,7 +17,6 @@ __all__ = [
     "boards_list",
     "home",
     "operator_detail",
-    "operators_search",
     "run_detail",
     "submission_detail",
     "submission_events",

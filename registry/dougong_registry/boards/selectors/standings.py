@@ -6,63 +6,50 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models import QuerySet
 
-from dougong_registry.boards.ranking import MIN_COVERAGE, is_approximate, pareto, rank
-from dougong_registry.boards.rows import Board, BoardSummary, RankedRow, UnrankedRow
-from dougong_registry.plugins.models import OperatorRecord
-from dougong_registry.problem import Missing
-from dougong_registry.runs.models import Run, Score
-
-RANKABLE = Q(
-    run__official=True,
-    run__superseded_at__isnull=True,
-    run__outcome="passed",
-    run__held_reason="",
-    coverage__gte=MIN_COVERAGE,
+from dougong_registry.boards.models import Heading, Place
+from dougong_registry.boards.ranking import (
+    Standing,
+    Tradeoff,
+    is_approximate,
+    pareto,
+    rank,
 )
-RANKED_RUN = Q(official=True, outcome="passed", held_reason="", coverage__gte=MIN_COVERAGE)
-_KEY = ("run__contract", "run__suite", "run__hardware_class", "dtype", "mode")
+from dougong_registry.boards.rows import Board, BoardSummary, RankedRow, UnrankedRow
+from dougong_registry.problem import Missing
+
+ROWS = 100
+"""Of a page of a board."""
+DRAWN = 400
+"""Points of a drawing: the fastest; more would hide each other."""
+_KEY = ("contract", "suite", "hardware_class", "dtype", "mode")
+_RANKED = tuple(field.name for field in dataclasses.fields(RankedRow) if field.name != "rank")
+_UNRANKED = tuple(field.name for field in dataclasses.fields(UnrankedRow))
 
 
-def boards_list() -> tuple[BoardSummary, ...]:
-    """Return every board that ranks someone, in the order of contract, machine, dtype, mode."""
-    leaders = (
-        Score.objects.filter(RANKABLE)
-        .annotate(
-            place=Window(RowNumber(), partition_by=_KEY, order_by=[F("speedup").desc(), F("id")]),
-            entries=Window(Count("id"), partition_by=_KEY),
-        )
-        .filter(place=1)
-        .order_by(*_KEY)
-        .values_list(
-            *_KEY,
-            "entries",
-            "run__operator__name",
-            "run__verdict_id",
-            "speedup",
-            "ci_low",
-            "ci_high",
-            named=True,
-        )
+def boards_list(
+    *, family: str = "", limit: int | None = None, offset: int = 0
+) -> tuple[BoardSummary, ...]:
+    """Return the boards that rank someone, in the order of contract, machine, dtype, mode."""
+    headings = Heading.objects.filter(ranked__gt=0).order_by(*_KEY)
+    if family:
+        headings = headings.filter(contract__startswith=f"{family}.")
+    return _summaries(headings[offset : None if limit is None else offset + limit])
+
+
+def boards_led(limit: int) -> tuple[BoardSummary, ...]:
+    """Return the boards with the widest certain leads."""
+    return _summaries(
+        Heading.objects.filter(ranked__gt=0).order_by("-leader_ci_low", *_KEY)[:limit]
     )
-    return tuple(
-        BoardSummary(
-            contract=row.run__contract,
-            suite=row.run__suite,
-            hardware_class=row.run__hardware_class,
-            dtype=row.dtype,
-            mode=row.mode,
-            entries=row.entries,
-            leader=row.run__operator__name,
-            leader_run_id=row.run__verdict_id,
-            leader_speedup=row.speedup,
-            leader_ci_low=row.ci_low,
-            leader_ci_high=row.ci_high,
-        )
-        for row in leaders
-    )
+
+
+def _summaries(headings: QuerySet[Heading]) -> tuple[BoardSummary, ...]:
+    names = ("leader", "leader_run_id", "leader_speedup", "leader_ci_low", "leader_ci_high")
+    found = headings.values_list(*_KEY, "ranked", *names)
+    fields = (*_KEY, "entries", *names)
+    return tuple(BoardSummary(**dict(zip(fields, row, strict=True))) for row in found)
 
 
 def board(
@@ -71,181 +58,100 @@ def board(
     hardware: str | None = None,
     dtype: str | None = None,
     mode: str | None = None,
+    limit: int = ROWS,
+    offset: int = 0,
 ) -> Board:
     """Return one board. What is not chosen is the fullest there is; the suite is the newest.
+
+    Args:
+        contract: Whose board.
+        hardware: The hardware class.
+        dtype: One of its dtypes.
+        mode: `infer`, `train` or `compiled`.
+        limit: Rows at most, of the ranked and of the others each.
+        offset: Rows to skip in both.
 
     Raises:
         Missing: no run of this contract is known, or none under this choice.
     """
-    suite = _newest_suite(contract)
-    keys = _keys(contract, suite)
-    chosen = _choose(keys, hardware, dtype, mode, contract)
-    rows = _ranked(contract, suite, *chosen)
+    headings = _headings(contract)
+    chosen = _choose(headings, hardware, dtype, mode, contract)
+    places = Place.objects.filter(**{name: getattr(chosen, name) for name in _KEY})
+    ranked = places.filter(kind="ranked")
+    fastest = ranked.order_by("-speedup", "pk").values_list(*Tradeoff._fields)[:DRAWN]
     return Board(
-        contract=contract,
-        suite=suite,
-        hardware_class=chosen[0],
-        dtype=chosen[1],
-        mode=chosen[2],
+        **{name: getattr(chosen, name) for name in _KEY},
         approximate=is_approximate(contract),
-        rows=rows,
-        unranked=_unranked(contract, suite, *chosen),
-        pareto=pareto(rows),
-        hardware_classes=_distinct(key[0] for key in keys),
-        dtypes=_distinct(key[1] for key in keys if key[0] == chosen[0]),
-        modes=_distinct(key[2] for key in keys if key[:2] == chosen[:2]),
+        ranked=chosen.ranked,
+        judged=chosen.ranked + chosen.unranked,
+        rows=_ranked(ranked, limit, offset),
+        unranked=_unranked(places, limit, offset),
+        pareto=pareto(Tradeoff(*row) for row in fastest),
+        hardware_classes=_distinct(each.hardware_class for each in headings),
+        dtypes=_distinct(
+            each.dtype for each in headings if each.hardware_class == chosen.hardware_class
+        ),
+        modes=_distinct(
+            each.mode
+            for each in headings
+            if (each.hardware_class, each.dtype) == (chosen.hardware_class, chosen.dtype)
+        ),
     )
 
 
-Key = tuple[str, str, str]
-"""Hardware class, dtype, mode."""
-
-
-def _newest_suite(contract: str) -> str:
-    suite = (
-        _current_runs().filter(contract=contract).order_by("-suite").values_list("suite").first()
-    )
-    if suite is None:
+def _headings(contract: str) -> list[Heading]:
+    """Return the boards of the newest suite: those with something measured, if there are any."""
+    headings = list(Heading.objects.filter(contract=contract))
+    if not headings:
         raise Missing(f"no official run of contract {contract!r} is known; see /api/v1/boards")
-    return str(suite[0])
-
-
-def _current_runs() -> QuerySet[Run]:
-    return Run.objects.filter(official=True, superseded_at__isnull=True)
-
-
-def _keys(contract: str, suite: str) -> dict[Key, int]:
-    """Return the boards of a suite with the number of their scores, ranked or not."""
-    counted = (
-        Score.objects.filter(
-            run__official=True,
-            run__superseded_at__isnull=True,
-            run__contract=contract,
-            run__suite=suite,
-        )
-        .values_list("run__hardware_class", "dtype", "mode")
-        .annotate(entries=Count("id"))
-        .order_by()
-    )
-    keys = {(machine, dtype, mode): entries for machine, dtype, mode, entries in counted}
-    if not keys:
-        # Nothing measured yet, but the reasons are worth a page.
-        for machine in _current_runs().filter(contract=contract).values_list("hardware_class"):
-            keys[machine[0], "float32", "infer"] = 0
-    return keys
+    suite = max(each.suite for each in headings)
+    newest = [each for each in headings if each.suite == suite]
+    return [each for each in newest if each.measured] or newest
 
 
 def _choose(
-    keys: dict[Key, int], hardware: str | None, dtype: str | None, mode: str | None, contract: str
-) -> Key:
+    headings: list[Heading],
+    hardware: str | None,
+    dtype: str | None,
+    mode: str | None,
+    contract: str,
+) -> Heading:
     wanted = (hardware, dtype, mode)
     matching = [
-        key
-        for key in keys
-        if all(want in (None, "", have) for want, have in zip(wanted, key, strict=True))
+        each
+        for each in headings
+        if all(want in (None, "", have) for want, have in zip(wanted, _choice(each), strict=True))
     ]
     if not matching:
         asked = ", ".join(want for want in wanted if want)
-        known = "; ".join(" ".join(key) for key in sorted(keys))
+        known = "; ".join(" ".join(_choice(each)) for each in sorted(headings, key=_choice))
         raise Missing(f"{contract} has no board for {asked}; there are: {known}")
     # The fullest board; float32 and infer come first among equals.
-    return min(matching, key=lambda k: (-keys[k], k[1] != "float32", k[2] != "infer", k))
-
-
-def _ranked(
-    contract: str, suite: str, hardware: str, dtype: str, mode: str
-) -> tuple[RankedRow, ...]:
-    scores = Score.objects.filter(
-        RANKABLE,
-        run__contract=contract,
-        run__suite=suite,
-        run__hardware_class=hardware,
-        dtype=dtype,
-        mode=mode,
-    ).values_list(
-        "run__operator__name",
-        "run__operator__variant",
-        "run__operator__summary",
-        "run__operator__release__plugin__name",
-        "run__operator__release__version",
-        "speedup",
-        "ci_low",
-        "ci_high",
-        "decision",
-        "restarts",
-        "coverage",
-        "relative_l2",
-        "error_share",
-        "run__outcome",
-        "run__verdict_id",
-        "run__finished_at",
+    return min(
+        matching,
+        key=lambda h: (-h.measured, h.dtype != "float32", h.mode != "infer", _choice(h)),
     )
-    names = [field.name for field in dataclasses.fields(RankedRow)][1:]
-    found: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in scores]
-    return rank([RankedRow(rank=0, **row) for row in found])
 
 
-def _unranked(
-    contract: str, suite: str, hardware: str, dtype: str, mode: str
-) -> tuple[UnrankedRow, ...]:
-    score = Score.objects.filter(run=OuterRef("pk"), dtype=dtype, mode=mode)
-    runs = (
-        Run.objects.filter(
-            superseded_at__isnull=True, contract=contract, suite=suite, hardware_class=hardware
-        )
-        .annotate(coverage=Subquery(score.values("coverage")[:1]))
-        .exclude(RANKED_RUN)
-        .select_related("operator__release__plugin")
-        .defer("payload")
-        .order_by("operator__name", "-recorded_at")
-    )
-    rows = []
-    for run in runs:
-        # An operator of another dtype or mode has no place here, not even an unranked one.
-        if run.coverage is None and not _declares(run.operator, dtype, mode):
-            continue
-        kind, reason = _why_unranked(run, run.coverage)
-        rows.append(
-            UnrankedRow(
-                operator=run.operator.name,
-                distribution=run.operator.release.plugin.name,
-                version=run.operator.release.version,
-                outcome=run.outcome,
-                code=run.code,
-                kind=kind,
-                reason=reason,
-                run_id=run.verdict_id,
-                judged_at=run.finished_at,
-            )
-        )
-    return tuple(rows)
+def _choice(heading: Heading) -> tuple[str, str, str]:
+    return heading.hardware_class, heading.dtype, heading.mode
 
 
-def _declares(operator: OperatorRecord, dtype: str, mode: str) -> bool:
-    metadata = operator.metadata
-    # What a compiler takes whole is said in a field of its own.
-    has_mode = (
-        metadata.get("compiles") == "fullgraph"
-        if mode == "compiled"
-        else mode in metadata.get("modes", ())
-    )
-    return has_mode and dtype in metadata.get("dtypes", ())
+def _ranked(ranked: QuerySet[Place], limit: int, offset: int) -> tuple[RankedRow, ...]:
+    standing = ranked.order_by().values_list("pk", *Standing._fields[1:])
+    page = rank([Standing(*row) for row in standing])[offset : offset + limit]
+    rows = ranked.filter(pk__in=[pk for _, pk in page]).values_list("pk", *_RANKED)
+    found: dict[int, dict[str, Any]] = {
+        row[0]: dict(zip(_RANKED, row[1:], strict=True)) for row in rows
+    }
+    return tuple(RankedRow(rank=number, **found[pk]) for number, pk in page)
 
 
-def _why_unranked(run: Run, coverage: float | None) -> tuple[str, str]:
-    if run.outcome == "failed":
-        return "rejected", run.summary
-    if run.outcome != "passed":
-        return "inconclusive", run.summary
-    if run.held_reason:
-        return "held", run.held_reason
-    if not run.official:
-        return "unofficial", "judged by a runner whose runs are shown but not ranked"
-    if coverage is None:
-        return "unmeasured", "accurate, but no speed was measured in this dtype and mode"
-    return (
-        "coverage",
-        f"measured {coverage:.0%} of the suite's weight; a rank needs {MIN_COVERAGE:.0%}",
+def _unranked(places: QuerySet[Place], limit: int, offset: int) -> tuple[UnrankedRow, ...]:
+    rows = places.exclude(kind="ranked").order_by("operator", "-judged_at", "pk")
+    return tuple(
+        UnrankedRow(**dict(zip(_UNRANKED, row, strict=True)))
+        for row in rows.values_list(*_UNRANKED)[offset : offset + limit]
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -109,6 +110,17 @@ register.simple_tag(decisions.rule, name="decision_rule")
 def query(**values: str) -> str:
     """Write a query string of these values and no others."""
     return "?" + urlencode(values)
+
+
+@register.simple_tag(takes_context=True)
+def choose(context: Context, name: str, value: str | None) -> str:
+    """Write the present query string with one value put in or left out, on the first page."""
+    chosen = context["request"].GET.copy()
+    for key in ("page", name):
+        chosen.pop(key, None)
+    if value:
+        chosen[name] = value
+    return f"?{chosen.urlencode()}"
 
 
 @register.filter

@@ -1,0 +1,39 @@
+"""`dougong-hub rehearse`: fill an empty hub with made-up plugins, to measure its pages."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import track
+
+from dougong_registry.boards.services import places_rebuild
+from dougong_registry.plugins.models import Plugin
+from dougong_registry.rehearsal.build import Rehearsal, Size
+from dougong_registry.search.services import entries_rebuild
+
+
+class Command(BaseCommand):
+    help = "Fill an empty hub with made-up plugins, releases and measurements."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        size = Size()
+        for name in ("plugins", "releases", "measurements", "people", "seed"):
+            parser.add_argument(f"--{name}", type=int, default=getattr(size, name))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if Plugin.objects.exists():
+            raise CommandError(
+                "this hub has plugins; made-up ones go into an empty hub only: set DOUGONG_HOME or "
+                "DOUGONG_DATABASE_URL to another one"
+            )
+        names = ("plugins", "releases", "measurements", "people", "seed")
+        size = Size(**{name: options[name] for name in names})
+        for what, total, steps in (
+            ("plugins", size.plugins, Rehearsal(size).build()),
+            ("search entries", size.plugins, entries_rebuild()),
+            ("places on boards", size.plugins, places_rebuild()),
+        ):
+            done = [*track(steps, what, disable=not self.stdout.isatty())]
+            self.stdout.write(f"{what}: {done[-1] if done else 0} of {total}")

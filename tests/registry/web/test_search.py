@@ -1,0 +1,158 @@
+"""Finding operators through the API and the page, on whichever database the suite runs on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dougong_registry.search.models import Entry
+from dougong_registry.search.words import deletions, distance
+
+SUMMARIES = {
+    "acme/fused-rms": ("norm.rms@1", "One pass over the row."),
+    "acme/flash-attention": ("attention.exact@1", "Tiled softmax that never leaves the cache."),
+    "zen/sparse-attention": ("attention.approx@1", "Skips keys below a learned threshold."),
+    "zen/muon": ("optimizer.step@1", "Orthogonalised momentum."),
+}
+
+
+@pytest.fixture
+def stocked(hub: Any) -> Any:
+    submission = hub.submission("acme-ops")
+    for name, (contract, summary) in SUMMARIES.items():
+        record = hub.operator(submission, name, contract, summary=summary)
+        if name != "zen/muon":
+            hub.run(submission, record)
+    return hub
+
+
+def found(**query: Any) -> dict[str, Any]:
+    return Client().get("/api/v1/operators", query).json()
+
+
+def names(**query: Any) -> list[str]:
+    return [row["name"] for row in found(**query)["results"]]
+
+
+def facet(name: str, **query: Any) -> dict[str, int]:
+    return {each["value"]: each["count"] for each in found(**query)["facets"][name]}
+
+
+def test_every_word_must_occur_and_may_be_a_beginning(stocked):
+    assert set(names(q="attention")) == {"acme/flash-attention", "zen/sparse-attention"}
+    assert names(q="atten skips") == ["zen/sparse-attention"]
+    assert names(q="norm.rms@1") == ["acme/fused-rms"]
+    assert names(q="attention momentum") == []
+
+
+def test_a_word_of_the_name_counts_more_than_one_of_the_summary(stocked):
+    submission = stocked.submission("late-ops")
+    stocked.operator(submission, "aaa/other", summary="Unlike muon, no momentum.")
+    assert names(q="muon") == ["zen/muon", "aaa/other"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("attnetion", "attention"),
+        ("atention", "attention"),
+        ("sparze", "sparse"),
+        ("muonn", "muon"),
+        ("orthogonalized", "orthogonalised"),
+        ("flsh atention", "flash attention"),
+    ],
+)
+def test_a_misspelled_word_finds_what_was_meant_and_says_so(stocked, typed, meant):
+    answer = found(q=typed)
+    assert answer["corrected"] == meant
+    assert answer["results"] == found(q=meant)["results"] != []
+
+
+def test_what_is_near_nothing_finds_nothing(stocked):
+    answer = found(q="xylophone")
+    assert (answer["results"], answer["total"], answer["corrected"]) == ([], 0, "")
+
+
+def test_a_facet_counts_under_the_other_filters_and_keeps_its_own_choices(stocked):
+    assert facet("family") == {"attention": 2, "norm": 1, "optimizer": 1}
+    assert facet("family", family="norm") == {"attention": 2, "norm": 1, "optimizer": 1}
+    assert facet("contract", family="norm") == {"norm.rms@1": 1}
+    assert facet("verdict") == {"passed": 3, "none": 1}
+    assert facet("family", verdict="none") == {"optimizer": 1}
+    assert facet("dtype", q="sparse") == {"bfloat16": 1, "float32": 1}
+    assert found(family="attention", contract="attention.exact")["total"] == 1
+    assert found(device="cuda")["total"] == 0
+    assert names(dtype="bfloat16", verdict="none") == ["zen/muon"]
+
+
+@pytest.mark.parametrize("word", ['"', "*", "a OR b", "NEAR(", "x'; --", "%", "\u0130", "-", "名"])
+def test_no_character_is_a_command(stocked, word):
+    assert Client().get("/api/v1/operators", {"q": word}).status_code == 200
+    assert Client().get("/operators/", {"q": word}).status_code == 200
+
+
+def test_orderings(stocked):
+    by_name = names()
+    assert by_name == sorted(SUMMARIES)
+    assert names(ordering="newest")[-1] == "acme/fused-rms"
+    assert names(ordering="fastest")[-1] == "zen/muon"
+    assert Client().get("/api/v1/operators", {"ordering": "luck"}).status_code == 400
+
+
+def test_the_page_says_what_it_looked_for_instead(stocked, client):
+    page = client.get("/operators/?q=atention&family=attention").content.decode()
+    assert "These match <strong>attention</strong>" in page
+    assert "acme/flash-attention" in page
+
+
+def test_entries_made_anew_are_the_same(stocked):
+    def all_rows() -> list[dict[str, Any]]:
+        return [
+            {key: value for key, value in row.items() if key != "id"}
+            for row in Entry.objects.order_by("name").values()
+        ]
+
+    before = all_rows()
+    call_command("reindex", verbosity=0)
+    assert all_rows() == before
+    assert names(q="fused") == ["acme/fused-rms"]
+
+
+def test_a_search_takes_as_many_queries_however_much_there_is(stocked):
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            found(q="attention", family="attention")
+        return len(captured)
+
+    before = queries()
+    submission = stocked.submission("many-ops")
+    for number in range(20):
+        stocked.operator(submission, f"many/attention-{number}", "attention.exact@1")
+    assert queries() == before <= 4
+
+
+LETTERS = st.text("abcd", min_size=1, max_size=8)
+
+
+@given(LETTERS, LETTERS)
+@settings(max_examples=200)
+def test_words_one_edit_apart_share_a_deletion(left, right):
+    if distance(left, right) <= 1:
+        assert set(deletions(left)) & set(deletions(right))
+
+
+@given(LETTERS, LETTERS)
+@settings(max_examples=200)
+def test_distance_is_a_count_of_edits(left, right):
+    assert distance(left, right) == distance(right, left)
+    assert (distance(left, right) == 0) == (left == right)
+    assert abs(len(left) - len(right)) <= distance(left, right) <= max(len(left), len(right))
