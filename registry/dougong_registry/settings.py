@@ -23,6 +23,9 @@ JOB_ATTEMPTS = 5
 JUDGE_RETRY_S = (300, 1200, 4800)
 REQUEST_WINDOW_S = 300
 
+# How long a page for everybody is kept; it is at most this much behind its data.
+PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "2"))
+
 DEBUG = environment.flag(os.environ, "DOUGONG_DEBUG")
 SECRET_KEY = lazy(environment.secret_key, str)(DOUGONG_HOME)
 ALLOWED_HOSTS = environment.words(os.environ, "DOUGONG_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
@@ -64,6 +67,13 @@ TEMPLATES = [
         "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
     }
 ]
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 400},
+    }
+}
 
 DATABASES: dict[str, dict[str, Any]] = {"default": environment.database(os.environ, DOUGONG_HOME)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

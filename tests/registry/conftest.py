@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(settings: Any) -> None:
+    # A test sees what it did at once; that pages are kept is a test of its own.
+    settings.PAGE_KEPT_S = 0
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,8 @@ from dougong_registry.search.rows import FACETS, ORDERINGS, Query
 from dougong_registry.search.selectors import search
 
 PAGE = 50
+BOARD_PAGE = 25
+"""Of the ranked and of the others each: a row is also drawn, wide and narrow."""
 CHOICES = 16
 """Values of a facet that a page offers: the commonest."""
 QUEUE = 100
@@ -108,8 +110,8 @@ def board(request: HttpRequest, contract: str) -> HttpResponse:
             hardware=_given(request, "hardware"),
             dtype=_given(request, "dtype"),
             mode=_given(request, "mode"),
-            limit=PAGE,
-            offset=PAGE * (number - 1),
+            limit=BOARD_PAGE,
+            offset=BOARD_PAGE * (number - 1),
         )
     unranked = found.judged - found.ranked
     context = {
@@ -117,7 +119,7 @@ def board(request: HttpRequest, contract: str) -> HttpResponse:
         "board": found,
         "unranked": unranked,
         "page": number,
-        "more": max(found.ranked, unranked) > PAGE * number,
+        "more": max(found.ranked, unranked) > BOARD_PAGE * number,
     }
     return render(request, "dougong/board.html", context)
 

@@ -16,13 +16,13 @@ from dougong_registry.boards.ranking import (
     pareto,
     rank,
 )
-from dougong_registry.boards.rows import Board, BoardSummary, RankedRow, UnrankedRow
+from dougong_registry.boards.rows import Board, BoardSummary, ParetoPoint, RankedRow, UnrankedRow
 from dougong_registry.problem import Missing
 
 ROWS = 100
 """Of a page of a board."""
-DRAWN = 400
-"""Points of a drawing: the fastest; more would hide each other."""
+DRAWN = 60
+"""Points drawn beside the frontier: the fastest; more would hide each other."""
 _KEY = ("contract", "suite", "hardware_class", "dtype", "mode")
 _RANKED = tuple(field.name for field in dataclasses.fields(RankedRow) if field.name != "rank")
 _UNRANKED = tuple(field.name for field in dataclasses.fields(UnrankedRow))
@@ -78,7 +78,7 @@ def board(
     chosen = _choose(headings, hardware, dtype, mode, contract)
     places = Place.objects.filter(**{name: getattr(chosen, name) for name in _KEY})
     ranked = places.filter(kind="ranked")
-    fastest = ranked.order_by("-speedup", "pk").values_list(*Tradeoff._fields)[:DRAWN]
+    tradeoffs = ranked.order_by().values_list(*Tradeoff._fields)
     return Board(
         **{name: getattr(chosen, name) for name in _KEY},
         approximate=is_approximate(contract),
@@ -86,7 +86,7 @@ def board(
         judged=chosen.ranked + chosen.unranked,
         rows=_ranked(ranked, limit, offset),
         unranked=_unranked(places, limit, offset),
-        pareto=pareto(Tradeoff(*row) for row in fastest),
+        pareto=_drawn(pareto(Tradeoff(*row) for row in tradeoffs)),
         hardware_classes=_distinct(each.hardware_class for each in headings),
         dtypes=_distinct(
             each.dtype for each in headings if each.hardware_class == chosen.hardware_class
@@ -153,6 +153,13 @@ def _unranked(places: QuerySet[Place], limit: int, offset: int) -> tuple[Unranke
         UnrankedRow(**dict(zip(_UNRANKED, row, strict=True)))
         for row in rows.values_list(*_UNRANKED)[offset : offset + limit]
     )
+
+
+def _drawn(points: tuple[ParetoPoint, ...]) -> tuple[ParetoPoint, ...]:
+    """Keep the frontier and the fastest of the rest, in their order."""
+    rest = sorted((p.speedup for p in points if not p.on_frontier), reverse=True)
+    slowest = rest[DRAWN - 1] if len(rest) > DRAWN else 0.0
+    return tuple(p for p in points if p.on_frontier or p.speedup >= slowest)
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

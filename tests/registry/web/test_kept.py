@@ -1,0 +1,38 @@
+"""Pages for everybody are kept for a moment, and no longer."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+
+
+@pytest.fixture(autouse=True)
+def _empty():
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_a_page_is_kept_by_its_whole_address(client, hub, settings, django_assert_num_queries):
+    settings.PAGE_KEPT_S = 60
+    hub.operator(hub.submission("acme-ops"), "acme/first")
+    before = client.get("/operators/?ordering=newest").content
+    hub.operator(hub.submission("late-ops"), "acme/second")
+    with django_assert_num_queries(0):
+        assert client.get("/operators/?ordering=newest").content == before
+    assert b"acme/second" in client.get("/operators/?ordering=name").content
+
+
+def test_a_live_submission_is_never_kept(client, hub, settings):
+    settings.PAGE_KEPT_S = 60
+    submission = hub.submission("acme-ops", state="judging")
+    client.get(f"/submissions/{submission.pk}/")
+    hub.operator(submission, "acme/first")
+    assert b"acme/first" in client.get(f"/submissions/{submission.pk}/").content
+
+
+def test_what_is_missing_is_not_kept(client, hub, settings):
+    settings.PAGE_KEPT_S = 60
+    assert client.get("/operators/acme/first/").status_code == 404
+    hub.operator(hub.submission("acme-ops"), "acme/first")
+    assert client.get("/operators/acme/first/").status_code == 200
