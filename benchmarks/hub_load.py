@@ -1,0 +1,204 @@
+"""What a hub bears: many readers at once, one write in twenty requests, and a busy core beside it.
+
+Serves the hub that DOUGONG_HOME and DOUGONG_DATABASE_URL name, as `dougong up` does. Readers are
+`wrk` (Debian package `wrk`) on addresses drawn from the hub; writers submit small wheels of their
+own, each a different one, and count every answer. A process that computes without rest stands for
+the judge. Afterwards every accepted write is looked for.
+
+    python benchmarks/hub_load.py [--seconds 20] [--connections 16] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from hub_pages import kinds, served
+from rich.console import Console
+from rich.table import Table
+
+MIXES = {
+    "cached pages": (("/", "/boards/", "/operators/ fastest", "/operators/ by family"), 500.0),
+    "board pages": (("/boards/*",), 150.0),
+}
+P99_BAR_MS = 250.0
+_SCRIPT = """
+local addresses = {%s}
+local at = 0
+function request() at = at %% #addresses + 1; return wrk.format("GET", addresses[at]) end
+function done(summary, latency, requests)
+  io.write(string.format('{"requests": %%d, "p50_ms": %%f, "p99_ms": %%f, "bad": %%d}\\n',
+    summary.requests, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+    summary.errors.status + summary.errors.connect + summary.errors.read
+      + summary.errors.write + summary.errors.timeout))
+end
+"""
+
+
+def spin() -> None:
+    """Compute without rest, at the priority that workers judge at."""
+    os.nice(10)
+    while True:
+        sum(range(10_000))
+
+
+@contextlib.contextmanager
+def judging() -> Iterator[None]:
+    """Keep one core busy."""
+    process = multiprocessing.Process(target=spin, daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+class Writer(threading.Thread):
+    """Submits one small wheel after the other at a steady rate, and remembers what was accepted."""
+
+    def __init__(self, url: str, token: str, rate: float) -> None:
+        super().__init__(daemon=True)
+        self.client = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+        self.rate, self.over = rate, threading.Event()
+        self.accepted: list[int] = []
+        self.refused: list[str] = []
+        self.times_ms: list[float] = []
+
+    def run(self) -> None:
+        name = f"load-{random.randrange(10**9)}"
+        number = 0
+        while not self.over.wait(1 / self.rate):
+            number += 1
+            filename, data = wheel(name, f"1.{number}")
+            began = time.perf_counter()
+            answer = self.client.post("/api/v1/submissions", files={"wheel": (filename, data)})
+            self.times_ms.append(1e3 * (time.perf_counter() - began))
+            if answer.status_code == 201:
+                self.accepted.append(answer.json()["id"])
+            else:
+                self.refused.append(f"{answer.status_code} {answer.text[:200]}")
+
+    def lost(self) -> int:
+        """Count the accepted submissions that the hub does not know afterwards."""
+        return sum(
+            self.client.get(f"/api/v1/submissions/{each}").status_code != 200
+            for each in self.accepted
+        )
+
+
+def wheel(name: str, version: str) -> tuple[str, bytes]:
+    """Return the filename and the bytes of a wheel that holds one module."""
+    import base64
+    import hashlib
+    import io
+    import zipfile
+
+    module, stem = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}"
+    texts = {
+        f"{module}.py": f"VERSION = {version!r}\n",
+        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n",
+        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: load\n"
+        "Root-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{stem}.dist-info/entry_points.txt": f"[dougong]\n{name} = {module}\n",
+    }
+    rows = [
+        f"{path},sha256="
+        + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        + f",{len(text)}"
+        for path, text in texts.items()
+    ]
+    texts[f"{stem}.dist-info/RECORD"] = "\n".join([*rows, f"{stem}.dist-info/RECORD,,", ""])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, text in texts.items():
+            archive.writestr(path, text)
+    return f"{stem}-py3-none-any.whl", buffer.getvalue()
+
+
+def read(url: str, addresses: list[str], seconds: int, connections: int) -> dict[str, Any]:
+    """Let `wrk` ask for the addresses in turn; return what it counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "addresses.lua"
+        script.write_text(_SCRIPT % ", ".join(json.dumps(each) for each in addresses))
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    answer: dict[str, Any] = json.loads(found[0])
+    return answer | {"requests_per_s": answer["requests"] / seconds}
+
+
+def main() -> int:
+    """Print the table; exit status 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--token", required=True, help="of a submitter: `dougong-hub token_create`")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if not shutil.which("wrk"):
+        print("wrk is missing: install the Debian package wrk", file=sys.stderr)
+        return 2
+    os.environ.setdefault("DOUGONG_PAGE_KEPT_S", "2")
+    rows: dict[str, dict[str, Any]] = {}
+    with served() as url, httpx.Client(base_url=url, timeout=60) as client:
+        draw = kinds(client, random.Random(1))
+        for name, (chosen, bar) in MIXES.items():
+            addresses = [draw[kind]() for _ in range(60) for kind in chosen]
+            writer = Writer(url, arguments.token, rate=bar / 19)
+            with judging():
+                writer.start()
+                row = read(url, addresses, arguments.seconds, arguments.connections)
+                writer.over.set()
+                writer.join()
+            rows[name] = row | {
+                "bar_per_s": bar,
+                "writes": len(writer.accepted),
+                "writes_refused": len(writer.refused),
+                "writes_lost": writer.lost(),
+                "first_refusal": next(iter(writer.refused), ""),
+                "write_share": len(writer.accepted) / (row["requests"] + len(writer.accepted)),
+            }
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        table = Table("mix", "reads/s", "p50 ms", "p99 ms", "bad", "writes", "refused", "lost")
+        for name, row in rows.items():
+            counts = ("bad", "writes", "writes_refused", "writes_lost")
+            table.add_row(
+                name,
+                f"{row['requests_per_s']:.0f} (bar {row['bar_per_s']:.0f})",
+                f"{row['p50_ms']:.1f}",
+                f"{row['p99_ms']:.1f}",
+                *(str(row[each]) for each in counts),
+            )
+        Console().print(table)
+    return int(
+        any(
+            row["requests_per_s"] < row["bar_per_s"]
+            or row["p99_ms"] >= P99_BAR_MS
+            or row["bad"] + row["writes_refused"] + row["writes_lost"]
+            for row in rows.values()
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
