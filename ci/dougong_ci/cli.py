@@ -125,48 +125,70 @@ def worker(
     ] = "",
     key: Annotated[
         Path | None,
-        typer.Option("--key", envvar="DOUGONG_RUNNER_KEY", help="The runner's private key (PEM)."),
+        typer.Option(
+            "--key",
+            envvar="DOUGONG_RUNNER_KEY",
+            help="The runner's private key (PEM); made where there is none.",
+            show_default="worker.pem in the state folder",
+        ),
     ] = None,
     broker: Annotated[
         str | None, typer.Option("--broker", envvar="DOUGONG_BROKER_URL", help="Redis URL.")
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", envvar="DOUGONG_DEVICE", help="Judge on: cpu or cuda.")
+        str,
+        typer.Option("--device", envvar="DOUGONG_DEVICE", help="Judge on: cpu, cuda, or cpu,cuda."),
     ] = "cpu",
-    queue: Annotated[
-        str, typer.Option("--queue", help="Queue to serve.", show_default="judge.DEVICE")
-    ] = "",
 ) -> int:
-    """Serve a hub as a runner: take jobs, judge them, post signed verdicts."""
+    """Serve a hub as a runner: take the jobs that fit this machine, judge, post signed verdicts.
+
+    A machine without a key gets one, and the command is printed with which the hub's operator lets
+    it in; until then the worker runs and waits.
+    """
     import os
     import sys
 
+    from dougong.home import state_folder
     from dougong_ci.report.verdict import DEVICES
 
-    if key is None or not key.is_file():
-        raise typer.BadParameter(f"--key must name the runner's private key, got {key}")
+    if not hub:
+        raise typer.BadParameter("--hub must be the address of the hub")
+    if strange := [name for name in device.split(",") if name not in DEVICES]:
+        raise typer.BadParameter(f"--device must be of {', '.join(DEVICES)}, got {strange[0]!r}")
+    key = key or state_folder() / "worker.pem"
+    if not key.exists():
+        _make_key(key)
     if not broker:
         raise typer.BadParameter("--broker must be the address of the hub's queue")
-    if device not in DEVICES:
-        raise typer.BadParameter(f"--device must be one of {', '.join(DEVICES)}, got {device!r}")
     env = {
         **os.environ,
-        "DOUGONG_RUNNER_KEY": str(key),
+        "DOUGONG_RUNNER_KEY": str(key.resolve()),
         "DOUGONG_BROKER_URL": broker,
         "DOUGONG_DEVICE": device,
+        "DOUGONG_HUB_URL": hub,
     }
-    if hub:
-        env["DOUGONG_HUB_URL"] = hub
     # In place of this process, so that signals and the exit status are Celery's own.
     os.execve(  # noqa: S606 - arguments are a list built here
         sys.executable,
         [
             *(sys.executable, "-m", "celery", "-A", "dougong_ci.worker:app", "worker"),
-            *("-Q", queue or f"judge.{device}", "--pool", "solo", "--loglevel", "info"),
+            *("--pool", "solo", "--loglevel", "info"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
         env,
     )
+
+
+def _make_key(path: Path) -> None:
+    from dougong_ci.report import signing
+    from dougong_ci.worker.beacon import register_command
+
+    private, public = signing.generate()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(private, "ascii")
+    print(f"made the key of this machine, {path}; it stays here. Its public half: {public}")
+    print(f"On the hub, let it in: {register_command(public)}", flush=True)
 
 
 def _request(target: str, profile: str, scratch: str, repeat: str) -> JudgeRequest:

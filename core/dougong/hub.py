@@ -210,6 +210,10 @@ class Hub:
         answer = self._json("GET", f"submissions/{submission_id}/events", params={"after": after})
         return tuple(_pick(Event, row) for row in _rows(answer))
 
+    def cancel(self, submission_id: str) -> Submission:
+        """Stop the judgement of a submission of one's own."""
+        return _submission(self._json("POST", f"submissions/{submission_id}/cancel"))
+
     def search(self, words: str = "", contract: str = "") -> tuple[HubOperator, ...]:
         """Return the operators that match every word."""
         given = {"q": words, "contract": contract}

@@ -33,6 +33,18 @@ def flag(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
+def count(environ: Mapping[str, str], name: str, default: int) -> int:
+    """Return a number of things, at least one.
+
+    Raises:
+        ValueError: it is not such a number.
+    """
+    text = environ.get(name, "").strip() or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
 def words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
     """Return a comma-separated setting as a list."""
     return [word.strip() for word in environ.get(name, default).split(",") if word.strip()]

@@ -19,6 +19,8 @@ DOUGONG_BROKER_URL = (
 WHEEL_MAX_BYTES = 256 * 1024 * 1024
 JOB_LEASE_S = 60
 JOB_ATTEMPTS = 5
+# Nobody has more jobs under way, however many judges there are.
+JOBS_PER_AUTHOR = environment.count(os.environ, "DOUGONG_JOBS_PER_AUTHOR", 8)
 # How long to wait before what could not be told is judged again, and after the last no more.
 JUDGE_RETRY_S = (300, 1200, 4800)
 REQUEST_WINDOW_S = 300
@@ -41,6 +43,7 @@ INSTALLED_APPS = [
     "dougong_registry.plugins",
     "dougong_registry.submissions",
     "dougong_registry.runs",
+    "dougong_registry.fleet",
     "dougong_registry.boards",
     "dougong_registry.search",
     "dougong_registry.rehearsal",

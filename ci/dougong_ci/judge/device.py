@@ -20,6 +20,7 @@ from torch import Tensor
 
 from dougong.contracts.definition import Cost
 from dougong.errors import DougongError
+from dougong_ci import hardware
 from dougong_ci.judge import host
 from dougong_ci.judge.memory import shared_bytes
 from dougong_ci.report.verdict import DEVICES
@@ -94,7 +95,7 @@ class Cpu:
 
     def hardware_class(self) -> str:
         """Return `cpu-<model>-<cores>c`."""
-        return host.hardware_class()
+        return hardware.cpu_class()
 
     def fingerprint(self) -> dict[str, Any]:
         """Return processor, memory and software."""

@@ -5,39 +5,16 @@ from __future__ import annotations
 import functools
 import os
 import platform
-import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from dougong.contracts.definition import Cost
+from dougong_ci.hardware import cores, cpu_model, memory_bytes
 
 _PROBE_BYTES = (1 << 18, 1 << 21, 1 << 25)
-
-
-def cpu_model() -> str:
-    """Return the marketing name of the processor."""
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
-    except OSError:
-        text = ""
-    found = re.search(r"^(?:model name|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Return how many CPUs this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def hardware_class() -> str:
-    """Return the name under which times are comparable: `cpu-amd-epyc-9b45-2c`."""
-    name = re.sub(r"\((r|tm)\)|\bcpu\b|@.*|\b\d+-core\b|\bprocessor\b", " ", cpu_model().lower())
-    slug = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "unknown"
-    return f"cpu-{slug}-{cores()}c"
 
 
 def fingerprint() -> dict[str, Any]:
@@ -45,7 +22,7 @@ def fingerprint() -> dict[str, Any]:
     return {
         "cpu": cpu_model(),
         "cores": cores(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "memory_bytes": memory_bytes(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -51,6 +51,10 @@ class HubLink:
         """Close the job as `judged` or `failed`."""
         self._post("complete", {"outcome": outcome, "reason": reason})
 
+    def hand_back(self, reason: str) -> None:
+        """Give the job back to the queue."""
+        self._post("hand-back", {"reason": reason})
+
     def download(self, path: str, target: Path) -> None:
         """Fetch an artifact into a file."""
         self._patiently("GET", path, b"", target)
@@ -91,5 +95,17 @@ class HubLink:
         return response.content
 
     def _headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
-        signed = signing.request_headers(method, path, int(time.time()), body, self._key)
-        return {"Content-Type": "application/json", **signed}
+        return _headers(method, path, body, self._key)
+
+
+def signed_post(
+    client: httpx.Client, path: str, body: dict[str, Any], private_key: str
+) -> httpx.Response:
+    """Post once, whatever comes back."""
+    data = json.dumps(body).encode()
+    return client.post(path, content=data, headers=_headers("POST", path, data, private_key))
+
+
+def _headers(method: str, path: str, body: bytes, private_key: str) -> dict[str, str]:
+    signed = signing.request_headers(method, path, int(time.time()), body, private_key)
+    return {"Content-Type": "application/json", **signed}

@@ -14,6 +14,7 @@ from dougong_ci.judge.source import file_digest
 from dougong_ci.report import signing
 from dougong_ci.report.verdict import Verdict
 from dougong_ci.runner.protocol import printable
+from dougong_ci.worker.drain import HandedBack, drain
 from dougong_ci.worker.hub import Gone, HubLink
 from dougong_ci.worker.reporter import Reporter
 
@@ -25,7 +26,7 @@ class JobError(DougongError):
 
 
 def perform(job_id: int, nonce: str, hub_url: str) -> None:
-    """Claim, download, judge, post each verdict as it stands, complete.
+    """Claim, download, judge, post each verdict as it stands, complete; or hand it back.
 
     A job that is over, or that another runner holds, is dropped in silence.
 
@@ -46,16 +47,23 @@ def _perform(link: HubLink, private_key: str) -> None:
     job = link.claim()
     with Reporter(link) as reporter, tempfile.TemporaryDirectory(prefix="dougong-job-") as folder:
 
+        def take(event: dict[str, Any]) -> None:
+            drain.check()
+            reporter.take(event)
+
         def post(verdict: Verdict) -> None:
             reporter.flush()  # the hub wants an operator discovered before its run
             link.run(signing.seal(verdict, private_key))
 
         try:
-            judge(_request(link, job, Path(folder)), reporter.take, post)
+            judge(_request(link, job, Path(folder)), take, post)
             reporter.flush()
             link.complete("judged")
         except HubError:
             raise
+        except HandedBack as leaving:
+            reporter.flush()
+            link.hand_back(str(leaving))
         # Whatever else went wrong, the submitter must learn that there will be no verdict.
         except Exception as error:
             log.exception("job failed")
@@ -79,7 +87,7 @@ def _request(link: HubLink, job: dict[str, Any], folder: Path) -> JudgeRequest:
         path=wheel,
         operators=operators,
         profile=profile,
-        device=os.environ.get("DOUGONG_DEVICE") or "cpu",
+        device=str(job["device"]),
         distribution=str(job["distribution"]),
         version=str(job["version"]),
         repeat=f"dougong judge <wheel {job['sha256'][:12]}> --profile {profile.name}{only}",

@@ -31,6 +31,7 @@ COMMANDS = {
         "new": ("dougong.cli.creating:new", "Start a plugin of your own, green at birth"),
         "judge": ("", "Judge operators here, as the hub would"),
         "submit": ("dougong.cli.submitting:submit", "Send a plugin to the hub and watch it judged"),
+        "cancel": ("dougong.cli.submitting:cancel", "Stop the judgement of what you submitted"),
     },
     "Run": {
         "up": ("", "Start a hub with its worker on this machine"),

@@ -48,6 +48,21 @@ def submit(
     return NOT_PASSED if wait and not _all_passed(submission) else 0
 
 
+def cancel(
+    submission: Annotated[int, typer.Argument(help="Number of the submission.", min=1)],
+    hub: Annotated[str | None, typer.Option("--hub", help="Address of the hub.")] = None,
+    token: Annotated[str | None, typer.Option("--token", help="Token of the hub.")] = None,
+) -> int:
+    """Stop the judgement of a submission of yours; a retry that waits is taken back too."""
+    from dougong.cli.output import console
+    from dougong.hub import Hub
+
+    with Hub.required(hub, token) as client:
+        found = client.cancel(str(submission))
+    console().print(f"submission {submission} is {found.state}", soft_wrap=True)
+    return 0
+
+
 def _all_passed(submission: Submission) -> bool:
     return (
         submission.state == "judged"

@@ -12,9 +12,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dougong_registry.api.authentication import runner_of
-from dougong_registry.api.serializers import CompleteInput, EventsInput, NonceInput, RunInput
+from dougong_registry.api.serializers import (
+    CompleteInput,
+    EventsInput,
+    HandBackInput,
+    NonceInput,
+    RunInput,
+)
 from dougong_registry.runs.services import run_record
-from dougong_registry.submissions.jobs import job_claim, job_complete, job_events_append
+from dougong_registry.submissions.jobs import (
+    job_claim,
+    job_complete,
+    job_events_append,
+    job_hand_back,
+)
 
 
 class JobOutput(serializers.Serializer[Any]):
@@ -27,6 +38,7 @@ class JobOutput(serializers.Serializer[Any]):
     version = serializers.CharField()
     operators = serializers.ListField(child=serializers.CharField())
     profile = serializers.CharField()
+    device = serializers.CharField()
     lease_s = serializers.IntegerField()
 
 
@@ -52,7 +64,7 @@ class StateOutput(serializers.Serializer[Any]):
 class JobClaimApi(APIView):
     @extend_schema(operation_id="job_claim", request=NonceInput, responses=JobOutput)
     def post(self, request: Request, job_id: int) -> Response:
-        """Take a job under a lease; 409 where it is over, taken or of another attempt."""
+        """Take a job under a lease; 409 where it is over, taken, or not for this machine."""
         runner = runner_of(request)
         given = _valid(NonceInput, request)
         job = job_claim(job_id=job_id, nonce=given["nonce"], key_id=runner.key_id)
@@ -66,6 +78,7 @@ class JobClaimApi(APIView):
                 "version": submission.release.version,
                 "operators": job.operators,
                 "profile": job.profile,
+                "device": job.device,
                 "lease_s": settings.JOB_LEASE_S,
             }
         )
@@ -112,6 +125,18 @@ class JobCompleteApi(APIView):
             key_id=runner.key_id,
             outcome=given["outcome"],
             reason=given["reason"],
+        )
+        return Response({"state": job.state})
+
+
+class JobHandBackApi(APIView):
+    @extend_schema(operation_id="job_hand_back", request=HandBackInput, responses=StateOutput)
+    def post(self, request: Request, job_id: int) -> Response:
+        """Give a job back, because the machine is being taken down."""
+        runner = runner_of(request)
+        given = _valid(HandBackInput, request)
+        job = job_hand_back(
+            job_id=job_id, nonce=given["nonce"], key_id=runner.key_id, reason=given["reason"]
         )
         return Response({"state": job.state})
 

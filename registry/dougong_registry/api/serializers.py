@@ -61,6 +61,22 @@ class CompleteInput(NonceInput):
     reason = serializers.CharField(max_length=4000, allow_blank=True, default="")
 
 
+class HandBackInput(NonceInput):
+    """Why a job is given back."""
+
+    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+class HeartbeatInput(serializers.Serializer[Any]):
+    """What a runner can do now; `hardware` gives the hardware class of each device."""
+
+    hardware = serializers.DictField(child=serializers.CharField(max_length=128))
+    memory_bytes = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
+    judge_version = serializers.CharField(max_length=64, allow_blank=True, default="")
+    torch_version = serializers.CharField(max_length=64, allow_blank=True, default="")
+    draining = serializers.BooleanField(default=False)
+
+
 class OperatorsQuery(serializers.Serializer[Any]):
     """Filters of the list of operators; each narrows what the others left."""
 

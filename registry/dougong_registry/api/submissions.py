@@ -21,6 +21,7 @@ from dougong_registry.boards.rows import EventRow, RetryRow
 from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.problem import Missing
+from dougong_registry.submissions.cancelling import submission_cancel
 from dougong_registry.submissions.services import submission_create
 
 
@@ -44,6 +45,7 @@ class SubmissionOutput(serializers.Serializer[Any]):
     events_url = serializers.CharField()
     operators = _OperatorOutput(many=True)
     retry = output_of(RetryRow)(allow_null=True)
+    waiting = serializers.ListField(child=serializers.CharField())
 
 
 def _state(submission_id: int) -> dict[str, Any]:
@@ -63,6 +65,7 @@ def _state(submission_id: int) -> dict[str, Any]:
             for each in detail.operators
         ],
         "retry": detail.retry and render(detail.retry),
+        "waiting": list(detail.waiting),
     }
 
 
@@ -90,6 +93,15 @@ class SubmissionDetailApi(APIView):
     @extend_schema(operation_id="submission", responses=SubmissionOutput)
     def get(self, request: Request, submission_id: int) -> Response:
         """Return how far a submission is."""
+        return Response(_state(submission_id))
+
+
+class SubmissionCancelApi(APIView):
+    @extend_schema(operation_id="submission_cancel", request=None, responses=SubmissionOutput)
+    def post(self, request: Request, submission_id: int) -> Response:
+        """Stop judging a submission; 409 where nothing of it is open."""
+        actor = submitter_of(request)
+        submission_cancel(actor=actor, submission_id=submission_id)
         return Response(_state(submission_id))
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dougong_registry.api.jobs import JobClaimApi, JobCompleteApi, JobEventsApi, JobRunsApi
+from dougong_registry.api.jobs import (
+    JobClaimApi,
+    JobCompleteApi,
+    JobEventsApi,
+    JobHandBackApi,
+    JobRunsApi,
+)
 from dougong_registry.api.reads import (
     BoardDetailApi,
     BoardListApi,
@@ -13,8 +19,10 @@ from dougong_registry.api.reads import (
     RunDetailApi,
 )
 from dougong_registry.api.releases import ReleaseUnyankApi, ReleaseYankApi
+from dougong_registry.api.runners import HeartbeatApi
 from dougong_registry.api.submissions import (
     ArtifactApi,
+    SubmissionCancelApi,
     SubmissionCreateApi,
     SubmissionDetailApi,
     SubmissionEventsApi,
@@ -24,11 +32,14 @@ urlpatterns = [
     path("submissions", SubmissionCreateApi.as_view()),
     path("submissions/<int:submission_id>", SubmissionDetailApi.as_view()),
     path("submissions/<int:submission_id>/events", SubmissionEventsApi.as_view()),
+    path("submissions/<int:submission_id>/cancel", SubmissionCancelApi.as_view()),
     path("artifacts/<str:sha256>", ArtifactApi.as_view()),
     path("jobs/<int:job_id>/claim", JobClaimApi.as_view()),
     path("jobs/<int:job_id>/events", JobEventsApi.as_view()),
     path("jobs/<int:job_id>/runs", JobRunsApi.as_view()),
     path("jobs/<int:job_id>/complete", JobCompleteApi.as_view()),
+    path("jobs/<int:job_id>/hand-back", JobHandBackApi.as_view()),
+    path("runners/heartbeat", HeartbeatApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/unyank", ReleaseUnyankApi.as_view()),
     path("operators", OperatorListApi.as_view()),

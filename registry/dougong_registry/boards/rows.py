@@ -241,6 +241,8 @@ class EventRow:
     attempt: int
     retry: int
     """0 while the first job was at work, else which retry said it."""
+    device: str
+    """Where that job was judged."""
     duration_s: float | None
 
 
@@ -303,6 +305,8 @@ class SubmissionDetail:
     """Of the first job."""
     retry: RetryRow | None
     """Empty unless one is due or at work."""
+    waiting: tuple[str, ...]
+    """What its queued jobs wait for besides their turn: machines that are not there."""
     stages: tuple[Stage, ...]
     operators: tuple[SubmissionOperator, ...]
     events: tuple[EventRow, ...]

@@ -72,9 +72,9 @@ class Stack:
         """A judge. It holds a runner's key, and neither the database nor the hub's secrets."""
         env = {name: value for name, value in self._env.items() if name not in _HUB_SECRETS}
         env["DOUGONG_RUNNER_KEY"] = str(self.home.runner_key(number))
-        return self._celery(
-            f"worker-{number}", "dougong_ci.worker:app", "worker", "-Q", "judge.cpu", env=env
-        )
+        # Stopping is not waited for: what is being judged goes back to the queue at its next event.
+        env["DOUGONG_DRAIN_S"] = "0"
+        return self._celery(f"worker-{number}", "dougong_ci.worker:app", "worker", env=env)
 
     def submit(self, path: Path, *, token: str) -> Spec:
         """Submit through the same command that anyone uses.

@@ -9,20 +9,20 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
+from dougong_ci.report.routes import fits
+from dougong_registry.fleet.selectors import machine_of
 from dougong_registry.plugins.services import operators_discover, release_publish
 from dougong_registry.problem import Conflict, Missing, Refused
 from dougong_registry.search.services import entry_refresh
+from dougong_registry.submissions.devices import device_jobs_create
+from dougong_registry.submissions.dispatch import jobs_dispatch_waiting
 from dougong_registry.submissions.events import event_append, fields_of
 from dougong_registry.submissions.models import Job, JobEvent, Submission
-from dougong_registry.submissions.queue import job_dispatch, new_nonce
+from dougong_registry.submissions.queue import new_nonce
 from dougong_registry.submissions.retries import retry_schedule
 
-LOST_IDLE_S = 60
-LOST_BUSY_S = 900
-"""A message is given up this long after it was sent: sooner while no worker is at work."""
 WORKER_KINDS = (
     JobEvent.Kind.DISCOVERED,
     JobEvent.Kind.GATE_STARTED,
@@ -39,7 +39,7 @@ def job_claim(*, job_id: int, nonce: str, key_id: str) -> Job:
 
     Raises:
         Missing: there is no such job.
-        Conflict: it is done, taken, or the nonce is of an earlier attempt.
+        Conflict: it is done, taken, the nonce is of an earlier attempt, or the runner is not fit.
     """
     job = _locked(job_id)
     if job.state in {Job.State.DONE, Job.State.FAILED}:
@@ -47,6 +47,7 @@ def job_claim(*, job_id: int, nonce: str, key_id: str) -> Job:
     _hold_to_nonce(job, nonce)
     if job.state == Job.State.LEASED:
         raise Conflict(f"job {job_id} was claimed with this nonce; drop the message")
+    _hold_to_machine(job, key_id)
     job.state = Job.State.LEASED
     job.attempts += 1
     job.runner_key_id = key_id
@@ -87,6 +88,8 @@ def job_events_append(
             fields["message"] = fields["message"] or f"{len(found)} operators"
             for operator in found:
                 entry_refresh(operator_name_id=operator.claimed_name_id)
+            if job.first:
+                device_jobs_create(submission=job.submission, operators=found)
         seq = event_append(job=job, kind=kind, **fields).seq
     job.lease_expires_at = lease()
     job.save(update_fields=["lease_expires_at"])
@@ -120,9 +123,9 @@ def job_complete(*, job_id: int, nonce: str, key_id: str, outcome: str, reason: 
 def job_close(*, job: Job, state: str, reason: str) -> None:
     """Close a locked job, and queue its retry where it could not tell enough.
 
-    The first job closes its submission with it, and a judged release is sealed. A retry leaves both
-    as they are: if it fails, nothing else does. Once an operator has passed, by whichever job, the
-    release is published.
+    The first job closes its submission with it, and a judged release is sealed. A retry, or the job
+    of another device, leaves both as they are: if it fails, nothing else does. Once an operator has
+    passed, by whichever job, the release is published.
     """
     now = timezone.now()
     judged = state == Job.State.DONE
@@ -137,12 +140,13 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
     job.finished_at = now
     job.reason = reason or job.reason
     job.save()
-    if not job.retry:
+    if job.first:
         _submission_close(submission=job.submission, error="" if judged else reason, now=now)
     if judged:
         if job.submission.runs.filter(outcome="passed").exists():
             release_publish(release=job.submission.release)
         retry_schedule(job=job)
+    transaction.on_commit(jobs_dispatch_waiting, robust=True)
 
 
 def _submission_close(*, submission: Submission, error: str, now: dt.datetime) -> None:
@@ -170,48 +174,43 @@ def jobs_requeue_expired() -> list[int]:
     )
     requeued = []
     for job in expired:
-        if job.attempts >= settings.JOB_ATTEMPTS:
+        if job.attempts - job.handed_back >= settings.JOB_ATTEMPTS:
             reason = (
                 f"no verdict after {job.attempts} attempts: each time the worker stopped "
                 "reporting; see its log, then submit a new version"
             )
             job_close(job=job, state=Job.State.FAILED, reason=reason)
             continue
-        event_append(
-            job=job,
-            kind=JobEvent.Kind.REQUEUED,
-            message=f"the worker stopped reporting for {settings.JOB_LEASE_S} s",
-        )
-        job.state = Job.State.QUEUED
-        job.nonce = new_nonce()
-        job.lease_expires_at = None
-        job.dispatched_at = None
-        job.save()
-        _submission_moves(job, Submission.State.QUEUED)
+        _requeue(job, f"the worker stopped reporting for {settings.JOB_LEASE_S} s")
         requeued.append(job.pk)
     return requeued
 
 
-def jobs_dispatch_waiting() -> list[int]:
-    """Send every queued job that is due and that the broker never took, or lost.
+@transaction.atomic
+def job_hand_back(*, job_id: int, nonce: str, key_id: str, reason: str) -> Job:
+    """Take a job back from a worker that is being taken down; that costs it no attempt.
 
-    Returns:
-        The ids that the broker took now: first judgements before retries.
+    Raises:
+        Missing: there is no such job.
+        Conflict: the lease is not this worker's any more.
     """
-    now = timezone.now()
-    busy = Job.objects.filter(state=Job.State.LEASED).exists()
-    lost = now - dt.timedelta(seconds=LOST_BUSY_S if busy else LOST_IDLE_S)
-    waiting = Job.objects.filter(
-        Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=lost),
-        Q(not_before__isnull=True) | Q(not_before__lte=now),
-        state=Job.State.QUEUED,
-    )
-    sent = []
-    for job_id in waiting.order_by("retry", "pk").values_list("pk", flat=True):
-        if not job_dispatch(job_id=job_id):
-            break  # The broker is down: the next sweep tries again.
-        sent.append(job_id)
-    return sent
+    job = job_held(job_id=job_id, nonce=nonce, key_id=key_id)
+    job.handed_back += 1
+    _requeue(job, reason or "the worker is being taken down")
+    transaction.on_commit(jobs_dispatch_waiting, robust=True)
+    return job
+
+
+def _requeue(job: Job, message: str) -> None:
+    event_append(job=job, kind=JobEvent.Kind.REQUEUED, message=message)
+    job.state = Job.State.QUEUED
+    job.nonce = new_nonce()
+    job.lease_expires_at = None
+    job.dispatched_at = None
+    # It has waited its turn once.
+    job.priority = Job.Priority.HIGH
+    job.save()
+    _submission_moves(job, Submission.State.QUEUED)
 
 
 def job_held(*, job_id: int, nonce: str, key_id: str) -> Job:
@@ -248,9 +247,18 @@ def _hold_to_nonce(job: Job, nonce: str) -> None:
         )
 
 
+def _hold_to_machine(job: Job, key_id: str) -> None:
+    machine = machine_of(key_id)
+    hardware = machine.hardware if machine else {}
+    if not fits(hardware, job.device, job.hardware_class):
+        has = ", ".join(f"{at} ({name or 'any class'})" for at, name in hardware.items())
+        needs = f"{job.device} {job.hardware_class}".strip()
+        raise Conflict(f"job {job.pk} needs {needs}, runner {key_id} has {has}; drop the message")
+
+
 def _submission_moves(job: Job, state: str) -> None:
-    """Let the submission follow its first job; a retry leaves it as it is."""
-    if not job.retry:
+    """Let the submission follow its first job; the others leave it as it is."""
+    if job.first:
         Submission.objects.filter(pk=job.submission_id).update(state=state)
 
 
@@ -262,7 +270,7 @@ def _refuse_gaps(job: Job) -> None:
             "with the reason"
         )
     judged = job.submission.runs.values("operator")
-    if job.retry:
+    if not job.first:
         records = records.filter(name__in=job.operators)
         judged = job.runs.values("operator")
     if missing := list(records.exclude(pk__in=judged).values_list("name", flat=True)):

@@ -12,6 +12,9 @@ from django.utils import timezone
 from dougong_registry.people.models import SHA256, Identity
 from dougong_registry.plugins.models import Release
 
+FIRST_DEVICE = "cpu"
+"""Where a wheel is opened: what is in it, and on which devices it runs, is known after that."""
+
 
 class Submission(models.Model):
     """A wheel on its way to a board."""
@@ -63,7 +66,8 @@ class Submission(models.Model):
 class Job(models.Model):
     """One order to judge a submission. Whoever holds the nonce and the lease may report on it.
 
-    The first judges everything; a retry judges again, later, what could not be told.
+    The first judges everything; a retry judges again, later, what could not be told. Operators that
+    run on other devices too have one job for each of those.
     """
 
     class State(models.TextChoices):
@@ -72,11 +76,23 @@ class Job(models.Model):
         DONE = "done"
         FAILED = "failed"
 
+    class Priority(models.TextChoices):
+        HIGH = "high"
+        NORMAL = "normal"
+        LOW = "low"
+
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="jobs")
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    device = models.CharField(max_length=32, default=FIRST_DEVICE)
+    """Where it is judged."""
+    hardware_class = models.CharField(max_length=128, blank=True)
+    """Where set, only machines of this class may judge it."""
+    priority = models.CharField(max_length=8, choices=Priority.choices, default=Priority.NORMAL)
     nonce = models.CharField(max_length=64, unique=True)
     """New at each attempt, so that a lost worker that comes back is turned away."""
     attempts = models.PositiveSmallIntegerField(default=0)
+    handed_back = models.PositiveSmallIntegerField(default=0)
+    """How many of the attempts a worker gave back because it was taken down."""
     runner_key_id = models.CharField(max_length=64, blank=True)
     """Who holds, or last held, the lease."""
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -105,14 +121,20 @@ class Job(models.Model):
                 | models.Q(retry__gt=0, not_before__isnull=False),
                 name="job_retry_has_time",
             ),
-            models.UniqueConstraint(fields=["submission", "retry"], name="job_one_per_retry"),
+            models.UniqueConstraint(
+                fields=["submission", "device", "retry"], name="job_one_per_retry"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(priority__in=["high", "normal", "low"]),
+                name="job_priority_known",
+            ),
             models.CheckConstraint(
                 condition=models.Q(state="leased", lease_expires_at__isnull=False)
                 | (~models.Q(state="leased") & models.Q(lease_expires_at__isnull=True)),
                 name="job_lease_only_while_leased",
             ),
             models.UniqueConstraint(
-                fields=["submission"],
+                fields=["submission", "device"],
                 condition=models.Q(state__in=["queued", "leased"]),
                 name="job_one_open_per_submission",
             ),
@@ -124,6 +146,11 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk} ({self.state}, attempt {self.attempts})"
+
+    @property
+    def first(self) -> bool:
+        """Whether its end is the end of the submission; retries and other devices only add."""
+        return not self.retry and self.device == FIRST_DEVICE
 
 
 class JobEvent(models.Model):

@@ -10,10 +10,10 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from dougong_ci.report.routes import queue_of
 from dougong_registry.submissions.models import Job
 
 TASK = "dougong.judge"
-QUEUE = "judge.cpu"
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,10 @@ def job_dispatch(*, job_id: int) -> bool:
         return False
     try:
         app.send_task(
-            TASK, args=[job.pk, job.nonce, settings.DOUGONG_HUB_URL], queue=QUEUE, retry=False
+            TASK,
+            args=[job.pk, job.nonce, settings.DOUGONG_HUB_URL],
+            queue=queue_of(job.device, job.hardware_class, job.priority),
+            retry=False,
         )
     except (OperationalError, OSError) as error:
         logger.warning("job %s stays queued: the broker did not take it: %s", job.pk, error)

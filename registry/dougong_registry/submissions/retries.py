@@ -38,6 +38,10 @@ def retry_schedule(*, job: Job) -> Job | None:
     retry = Job.objects.create(
         submission_id=job.submission_id,
         nonce=new_nonce(),
+        device=job.device,
+        # Its run takes the place of another of the same class, or of none.
+        hardware_class=_hardware_class(job),
+        priority=Job.Priority.LOW,
         operators=sorted(reasons),
         profile=PROFILE,
         retry=job.retry + 1,
@@ -58,6 +62,11 @@ def _reasons(job: Job) -> dict[str, str]:
     runs = job.runs.select_related("operator").prefetch_related("scores").defer("payload")
     newest = {run.operator.name: run for run in runs.order_by("pk")}
     return {name: why for name, run in newest.items() if (why := _why(run))}
+
+
+def _hardware_class(job: Job) -> str:
+    classes = set(job.runs.values_list("hardware_class", flat=True))
+    return classes.pop() if len(classes) == 1 else ""
 
 
 def _why(run: Run) -> str:

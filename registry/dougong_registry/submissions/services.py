@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
@@ -12,9 +11,10 @@ from dougong_registry.people.models import Identity
 from dougong_registry.plugins import store, wheel
 from dougong_registry.plugins.services import release_create
 from dougong_registry.problem import Conflict
+from dougong_registry.submissions.dispatch import jobs_dispatch_waiting
 from dougong_registry.submissions.events import event_append
 from dougong_registry.submissions.models import Job, JobEvent, Submission
-from dougong_registry.submissions.queue import job_dispatch, new_nonce
+from dougong_registry.submissions.queue import new_nonce
 
 
 def submission_create(
@@ -70,5 +70,5 @@ def _record(*, submitter: Identity, info: wheel.WheelInfo, incoming: store.Incom
         size_bytes=incoming.size_bytes,
     )
     incoming.keep()
-    transaction.on_commit(functools.partial(job_dispatch, job_id=job.pk))
+    transaction.on_commit(jobs_dispatch_waiting, robust=True)
     return submission

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from dougong_registry.submissions import jobs
+from dougong_registry.submissions import dispatch, jobs
 
 
 @shared_task(name="dougong_registry.submissions.tasks.jobs_requeue_expired")
 def jobs_requeue_expired() -> None:
     """Take back jobs whose lease ran out, then send what waits."""
     jobs.jobs_requeue_expired()
-    jobs.jobs_dispatch_waiting()
+    dispatch.jobs_dispatch_waiting()

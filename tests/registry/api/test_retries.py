@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from dougong_registry.runs.models import Run
-from dougong_registry.submissions import jobs
-from dougong_registry.submissions.jobs import jobs_dispatch_waiting, jobs_requeue_expired
+from dougong_registry.submissions import dispatch
+from dougong_registry.submissions.dispatch import jobs_dispatch_waiting
+from dougong_registry.submissions.jobs import jobs_requeue_expired
 from dougong_registry.submissions.models import Job, Submission
 
 NOISE = {"outcome": "inconclusive", "code": "INCONCLUSIVE_NOISE"}
@@ -38,7 +39,7 @@ def retry(runner, at_work, verdict_of, speed_case):
 def broker(monkeypatch):
     """Take every job that is sent, and remember which."""
     sent = []
-    monkeypatch.setattr(jobs, "job_dispatch", lambda job_id: sent.append(job_id) or True)
+    monkeypatch.setattr(dispatch, "job_dispatch", lambda job_id: sent.append(job_id) or True)
     return sent
 
 

@@ -16,9 +16,10 @@ from dougong_registry.boards.rows import (
     SubmissionRow,
 )
 from dougong_registry.boards.selectors.runs import newest_runs
+from dougong_registry.fleet.selectors import machines, waiting_for
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import GateResult, Run
-from dougong_registry.submissions.models import Job, JobEvent, Submission
+from dougong_registry.submissions.models import FIRST_DEVICE, Job, JobEvent, Submission
 
 _WAITING = (Submission.State.QUEUED, Submission.State.JUDGING)
 
@@ -56,8 +57,8 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
     if submission is None:
         raise Missing(f"no submission {submission_id}")
     events = event_rows(JobEvent.objects.filter(submission=submission_id).order_by("seq"))
-    # The way to the verdict is that of the first job; a retry has a place of its own.
-    first = [event for event in events if not event.retry]
+    # The way to the verdict is that of the first job; the others have a place of their own.
+    first = [each for each in events if not each.retry and each.device == FIRST_DEVICE]
     attempts = max((event.attempt for event in first), default=0)
     return SubmissionDetail(
         submission=_row(submission),
@@ -66,6 +67,7 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
         size_bytes=submission.release.artifact.size_bytes,
         attempts=attempts,
         retry=_retry(submission),
+        waiting=_waiting(submission),
         stages=_stages(submission, first),
         operators=_operators(submission, [e for e in first if e.attempt == attempts]),
         events=events,
@@ -86,6 +88,7 @@ def event_rows(events: QuerySet[JobEvent]) -> tuple[EventRow, ...]:
             message=event.message,
             attempt=event.attempt,
             retry=event.job.retry,
+            device=event.job.device,
             duration_s=event.duration_s,
         )
         for event in events.select_related("job")
@@ -120,6 +123,14 @@ def _retry(submission: Submission) -> RetryRow | None:
         state=job.state,
         reason=job.reason,
     )
+
+
+def _waiting(submission: Submission) -> tuple[str, ...]:
+    queued = submission.jobs.filter(state=Job.State.QUEUED).order_by("pk")
+    needs = list(queued.values_list("device", "hardware_class"))
+    fleet = machines() if needs else ()
+    reasons = (waiting_for(fleet, *need) for need in needs)
+    return tuple(dict.fromkeys(filter(None, reasons)))
 
 
 def _stages(submission: Submission, events: Sequence[EventRow]) -> tuple[Stage, ...]:

@@ -1,0 +1,37 @@
+"""What a runner says of itself. The request is signed by its key, like all it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dougong_ci.report.routes import queues_of
+from dougong_registry.api.authentication import runner_of
+from dougong_registry.api.serializers import HeartbeatInput
+from dougong_registry.fleet.selectors import ALIVE_S
+from dougong_registry.fleet.services import heartbeat_take
+
+
+class HeartbeatOutput(serializers.Serializer[Any]):
+    """The queues that fit the machine, and how long the hub takes it as alive."""
+
+    queues = serializers.ListField(child=serializers.CharField())
+    alive_s = serializers.IntegerField()
+
+
+class HeartbeatApi(APIView):
+    @extend_schema(
+        operation_id="runner_heartbeat", request=HeartbeatInput, responses=HeartbeatOutput
+    )
+    def post(self, request: Request) -> Response:
+        """Say what the runner can do, and that it is there."""
+        runner = runner_of(request)
+        given = HeartbeatInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        told = heartbeat_take(runner=runner, **given.validated_data)
+        return Response({"queues": queues_of(told.hardware), "alive_s": ALIVE_S})

@@ -1,0 +1,85 @@
+"""Sending jobs to the broker: few at a time, in fair order, and only where a machine can serve."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from dougong_ci.report.routes import fits
+from dougong_registry.fleet.selectors import machines
+from dougong_registry.submissions.fairness import Route, Waiting, choose
+from dougong_registry.submissions.models import Job
+from dougong_registry.submissions.queue import job_dispatch
+
+LOST_IDLE_S = 60
+LOST_BUSY_S = 900
+"""A message is given up this long after it was sent: sooner while no worker is at work."""
+JOBS_A_MACHINE = 2
+"""One that it judges, and the next, so that it never waits for the hub."""
+
+
+def jobs_dispatch_waiting() -> list[int]:
+    """Send queued jobs that are due, or whose message was lost, as far as there are machines.
+
+    Returns:
+        The ids that the broker took now.
+    """
+    lost = _lost_before()
+    waiting = _waiting(lost)
+    if not waiting:
+        return []
+    at_work, taken = _under_way(lost)
+    chosen = choose(
+        waiting,
+        at_work=at_work,
+        slots=_slots({job.route for job in waiting}, taken),
+        limit=settings.JOBS_PER_AUTHOR,
+    )
+    sent = []
+    for job_id in chosen:
+        if not job_dispatch(job_id=job_id):
+            break  # The broker is down: the next sweep tries again.
+        sent.append(job_id)
+    return sent
+
+
+def _lost_before() -> dt.datetime:
+    busy = Job.objects.filter(state=Job.State.LEASED).exists()
+    return timezone.now() - dt.timedelta(seconds=LOST_BUSY_S if busy else LOST_IDLE_S)
+
+
+def _waiting(lost: dt.datetime) -> list[Waiting]:
+    due = Job.objects.filter(
+        Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=lost),
+        Q(not_before__isnull=True) | Q(not_before__lte=timezone.now()),
+        state=Job.State.QUEUED,
+    )
+    columns = ("pk", "submission__submitter", "device", "hardware_class", "priority")
+    return [
+        Waiting(id=pk, author=author, route=(device, hardware_class), priority=priority)
+        for pk, author, device, hardware_class, priority in due.values_list(*columns)
+    ]
+
+
+def _under_way(lost: dt.datetime) -> tuple[Counter[int], Counter[Route]]:
+    jobs = Job.objects.filter(
+        Q(state=Job.State.LEASED) | Q(state=Job.State.QUEUED, dispatched_at__gte=lost)
+    )
+    authors: Counter[int] = Counter()
+    routes: Counter[Route] = Counter()
+    for author, *route in jobs.values_list("submission__submitter", "device", "hardware_class"):
+        authors[author] += 1
+        routes[route[0], route[1]] += 1
+    return authors, routes
+
+
+def _slots(routes: set[Route], taken: Counter[Route]) -> dict[Route, int]:
+    ready = [each.hardware for each in machines() if each.alive and not each.draining]
+    return {
+        route: JOBS_A_MACHINE * sum(fits(each, *route) for each in ready) - taken[route]
+        for route in routes
+    }
