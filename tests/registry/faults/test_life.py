@@ -1,0 +1,26 @@
+"""A hub that is killed at any moment of a submission's life: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def check(output, *, at_least):
+    report = json.loads(output.splitlines()[-1])
+    problems = [line for each in report.values() for line in each["problems"]]
+    assert problems == []
+    killed = sum(each["killed"] for each in report.values())
+    assert killed >= at_least
+    print({name: each["moments"] for name, each in report.items()}, killed)
+
+
+def test_a_hub_killed_at_a_sample_of_moments(program):
+    check(program("life.py", "8"), at_least=30)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_hub_killed_at_every_moment(program):
+    check(program("life.py", "1", timeout_s=880.0), at_least=200)
