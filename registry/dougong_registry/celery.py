@@ -39,7 +39,12 @@ app.conf.update(
             "schedule": 10.0,
             # A sweep that waited this long is overtaken by the next one.
             "options": {"expires": 10.0},
-        }
+        },
+        "drop uploads cut off": {
+            "task": "dougong_registry.submissions.tasks.store_sweep",
+            "schedule": 3600.0,
+            "options": {"expires": 3600.0},
+        },
     },
 )
 app.autodiscover_tasks(["dougong_registry.submissions"])

@@ -15,7 +15,7 @@ from dougong_ci.report import signing
 PATIENCE_S = 600.0
 """How long a hub may be away, restarting or not, before the job is given up."""
 _LONGEST_PAUSE_S = 10.0
-_RETRIED = {429, 500, 502, 503, 504}
+_RETRIED = {429, 500, 502, 503, 504, 507}
 
 
 class Gone(HubError):  # noqa: N818 - the job is gone; this is what the worker calls it

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
+from rest_framework.views import set_rollback
 
 from dougong_registry.problem import Problem
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+logger = logging.getLogger(__name__)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into a problem; DRF's `EXCEPTION_HANDLER`."""
     if isinstance(error, Problem):
         return _response(error.status, error.slug, error.title, error.detail)
+    if isinstance(error, OperationalError | InterfaceError):
+        return _unable(503, "busy", "Not now", "the database did not answer in time")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _unable(507, "full", "No room", "the hub's disk is full")
     if isinstance(error, Http404):
         return _response(404, "not-found", "Not found", "there is nothing at this address")
     if isinstance(error, APIException):
@@ -47,6 +58,17 @@ def _response(status: int, slug: str, title: str, detail: str) -> Response:
         headers=headers,
         content_type=MEDIA_TYPE,
     )
+
+
+def _unable(status: int, slug: str, title: str, found: str) -> Response:
+    """Answer that the hub cannot do it now, through no fault of the request."""
+    logger.exception("answered %s", status)
+    set_rollback()
+    response = _response(
+        status, slug, title, f"{found}; send the same request again later, it will not count twice"
+    )
+    response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def _flat(detail: Any) -> str:

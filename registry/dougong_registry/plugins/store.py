@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
 
 from dougong_registry.problem import Refused, TooLarge
+
+STALE_S = 24 * 3600.0
+"""An upload that did not grow for so long has nobody to finish it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,12 @@ class Incoming:
         place = path_of(self.sha256)
         place.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(place)
+        # The name as well as the bytes must outlive a loss of power: a row is about to name them.
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
         return place
 
     def drop(self) -> None:
@@ -42,6 +53,17 @@ def root() -> Path:
 def path_of(sha256: str) -> Path:
     """Return where the bytes of this hash lie, or would lie."""
     return root() / sha256[:2] / sha256
+
+
+def sweep() -> int:
+    """Drop what arrived in part and was never kept, because the process that took it died."""
+    dropped = 0
+    for path in (root() / "incoming").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
+                dropped += 1
+    return dropped
 
 
 def receive(chunks: Iterable[bytes]) -> Incoming:

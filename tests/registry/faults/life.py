@@ -41,6 +41,7 @@ from dougong_ci.report import signing  # noqa: E402
 from dougong_registry import celery  # noqa: E402
 from dougong_registry.audit.models import Entry  # noqa: E402
 from dougong_registry.audit.services import verify  # noqa: E402
+from dougong_registry.fleet.models import Capability  # noqa: E402
 from dougong_registry.people.services import token_create  # noqa: E402
 from dougong_registry.plugins import store  # noqa: E402
 from dougong_registry.plugins.models import Artifact, Plugin, Release  # noqa: E402
@@ -235,6 +236,8 @@ def begin(secrets, name, operation, at):
     life, killer = Life(secrets, name), Killer()
     for step in BEFORE[operation]:
         good(getattr(life, step)())
+    if operation == "heartbeat":
+        Capability.objects.all().delete()  # A machine that was never seen gives the most to do.
     killer.install()
     with connection.execute_wrapper(killer.statement):
         killer.at, killer.armed = at, True
@@ -253,7 +256,7 @@ def recover(secrets, name, operation):
     if cancelled:
         assert life.cancel().status_code in (200, 409)
     else:
-        # The worker repeats what was not answered; what it is told is not its own any more, it drops.
+        # The worker repeats what was not answered; what is not its own any more, it drops.
         if operation in ORDER and operation not in ("submit", "heartbeat", "sweep"):
             for step in ORDER[ORDER.index(operation) :]:
                 getattr(life, step)()
@@ -377,12 +380,11 @@ def main():
 
     secrets = forked(prepare)
     connections.close_all()
-    report = {
-        operation: suffer(secrets, operation, every) for operation in sys.argv[3:] or BEFORE
-    }
+    report = {operation: suffer(secrets, operation, every) for operation in sys.argv[3:] or BEFORE}
     report["hub"] = {"moments": 0, "killed": 0, "problems": forked(whole)}
     with contextlib.suppress(BrokenPipeError):
         print(json.dumps(report))
 
 
-main()
+if __name__ == "__main__":
+    main()
