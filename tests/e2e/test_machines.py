@@ -34,6 +34,7 @@ class Worker:
         self.env = {
             **os.environ,
             "DOUGONG_HOME": str(folder / name),
+            "DOUGONG_DRAIN_S": "0",
             "DOUGONG_BROKER_URL": f"redis+socket://{up.home / 'broker' / 'valkey.sock'}",
         }
         with self.log.open("w") as log:
@@ -157,3 +158,16 @@ def test_jobs_go_where_they_fit_and_outlive_their_machine(up, worker, wheel, unt
         up, "select count(*) from runs_run where submission_id=? and superseded_at is null", sixth
     )
     assert runs == [(2,)]
+
+    # The one that is left is asked to leave: it hands back what it has no time for.
+    left = two if lost == one.key_id else one
+    seventh = up.submit(wheel("1.6", **WRONG, nought="zeros"))
+    until(lambda: holder(up, seventh)[1] == "leased", "the seventh is claimed", timeout_s=60)
+    left.kill(signal.SIGTERM)
+    assert left.process.wait(60) == 0
+    (handed_back,) = database(
+        up, "select state, handed_back from submissions_job where submission_id=?", seventh
+    )
+    assert handed_back == ("queued", 1)
+    (reason,) = up.get(f"/api/v1/submissions/{seventh}")["waiting"]
+    assert reason == "waiting for a runner with cpu; those there are being taken down"
