@@ -12,7 +12,7 @@ from dougong.errors import DougongError, HubError
 from dougong_ci.judge import PROFILES, JudgeRequest, judge
 from dougong_ci.judge.source import file_digest
 from dougong_ci.report import signing
-from dougong_ci.report.verdict import Verdict
+from dougong_ci.report.verdict import Outcome, Verdict
 from dougong_ci.runner.protocol import printable
 from dougong_ci.worker.drain import HandedBack, drain
 from dougong_ci.worker.hub import Gone, HubLink
@@ -52,6 +52,9 @@ def _perform(link: HubLink, private_key: str) -> None:
             reporter.take(event)
 
         def post(verdict: Verdict) -> None:
+            if drain.asked.is_set() and verdict.outcome != Outcome.PASSED:
+                # Who stops a service may signal its sandboxes too: a crash says nothing then.
+                raise HandedBack("the worker is being taken down")
             reporter.flush()  # the hub wants an operator discovered before its run
             link.run(signing.seal(verdict, private_key))
 
@@ -62,11 +65,13 @@ def _perform(link: HubLink, private_key: str) -> None:
         except HubError:
             raise
         except HandedBack as leaving:
-            reporter.flush()
             link.hand_back(str(leaving))
         # Whatever else went wrong, the submitter must learn that there will be no verdict.
         except Exception as error:
             log.exception("job failed")
+            if drain.asked.is_set():
+                link.hand_back("the worker is being taken down")
+                return
             reason = str(error) if isinstance(error, DougongError) else f"judge error: {error!r}"
             reporter.flush()
             link.complete("failed", printable(reason, 500) or type(error).__name__)
