@@ -19,3 +19,5 @@ urlpatterns = [
     path("files/<str:sha256>/<str:filename>", index.file),
     path("", include("dougong_registry.web.urls")),
 ]
+
+handler500 = "dougong_registry.api.problems.broken"

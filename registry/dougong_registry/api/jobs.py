@@ -9,15 +9,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from dougong_registry.api.authentication import runner_of
+from dougong_registry.api.base import Api
 from dougong_registry.api.serializers import (
     CompleteInput,
     EventsInput,
     HandBackInput,
     NonceInput,
     RunInput,
+    sent,
 )
 from dougong_registry.runs.services import run_record
 from dougong_registry.submissions.jobs import (
@@ -61,12 +62,14 @@ class StateOutput(serializers.Serializer[Any]):
     state = serializers.CharField()
 
 
-class JobClaimApi(APIView):
+class JobClaimApi(Api):
+    proof = "signature"
+
     @extend_schema(operation_id="job_claim", request=NonceInput, responses=JobOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Take a job under a lease; 409 where it is over, taken, or not for this machine."""
         runner = runner_of(request)
-        given = _valid(NonceInput, request)
+        given = sent(NonceInput, request)
         job = job_claim(job_id=job_id, nonce=given["nonce"], key_id=runner.key_id)
         submission = job.submission
         return Response(
@@ -84,19 +87,23 @@ class JobClaimApi(APIView):
         )
 
 
-class JobEventsApi(APIView):
+class JobEventsApi(Api):
+    proof = "signature"
+
     @extend_schema(operation_id="job_events", request=EventsInput, responses=SeqOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Append events and renew the lease."""
         runner = runner_of(request)
-        given = _valid(EventsInput, request)
+        given = sent(EventsInput, request)
         seq = job_events_append(
             job_id=job_id, nonce=given["nonce"], key_id=runner.key_id, events=given["events"]
         )
         return Response({"seq": seq})
 
 
-class JobRunsApi(APIView):
+class JobRunsApi(Api):
+    proof = "signature"
+
     @extend_schema(
         operation_id="job_runs",
         request=RunInput,
@@ -105,7 +112,7 @@ class JobRunsApi(APIView):
     def post(self, request: Request, job_id: int) -> Response:
         """Record a signed verdict; the same verdict again is recorded once (200)."""
         runner = runner_of(request)
-        given = _valid(RunInput, request)
+        given = sent(RunInput, request)
         run, created = run_record(
             job_id=job_id, nonce=given["nonce"], runner=runner, envelope=given["envelope"]
         )
@@ -113,12 +120,14 @@ class JobRunsApi(APIView):
         return Response(answer, status=201 if created else 200)
 
 
-class JobCompleteApi(APIView):
+class JobCompleteApi(Api):
+    proof = "signature"
+
     @extend_schema(operation_id="job_complete", request=CompleteInput, responses=StateOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Close a job."""
         runner = runner_of(request)
-        given = _valid(CompleteInput, request)
+        given = sent(CompleteInput, request)
         job = job_complete(
             job_id=job_id,
             nonce=given["nonce"],
@@ -129,19 +138,15 @@ class JobCompleteApi(APIView):
         return Response({"state": job.state})
 
 
-class JobHandBackApi(APIView):
+class JobHandBackApi(Api):
+    proof = "signature"
+
     @extend_schema(operation_id="job_hand_back", request=HandBackInput, responses=StateOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Give a job back, because the machine is being taken down."""
         runner = runner_of(request)
-        given = _valid(HandBackInput, request)
+        given = sent(HandBackInput, request)
         job = job_hand_back(
             job_id=job_id, nonce=given["nonce"], key_id=runner.key_id, reason=given["reason"]
         )
         return Response({"state": job.state})
-
-
-def _valid(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = kind(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)

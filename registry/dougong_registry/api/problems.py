@@ -7,7 +7,11 @@ import logging
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+from django.views.defaults import server_error
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -28,6 +32,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return _unable(503, "busy", "Not now", "the database did not answer in time")
     if isinstance(error, OSError) and error.errno in _FULL:
         return _unable(507, "full", "No room", "the hub's disk is full")
+    if isinstance(error, RequestDataTooBig):
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return _response(413, "too-large", "Too large", f"a body may have {limit} bytes at most")
+    if isinstance(error, SuspiciousOperation | UnreadablePostError):
+        return _response(400, "bad-request", "Bad request", str(error) or type(error).__name__)
     if isinstance(error, Http404):
         return _response(404, "not-found", "Not found", "there is nothing at this address")
     if isinstance(error, APIException):
@@ -37,17 +46,32 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return None
 
 
+@csrf_exempt
 def not_found(request: HttpRequest) -> JsonResponse:
     """Answer an address below /api/ that does not exist."""
     body = problem(
         404, "not-found", "Not found", f"no {request.path}; the addresses are in /api/schema/"
     )
-    return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
+    return _plain(body)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer where the hub itself failed: a problem below /api/, else the page (`handler500`)."""
+    if not request.path.startswith("/api/"):
+        return server_error(request)
+    detail = "the hub failed at this request and wrote down why"
+    body = problem(500, "broken", "The hub is broken", detail)
+    return _plain(body)
 
 
 def problem(status: int, slug: str, title: str, detail: str) -> dict[str, Any]:
     """Return the members of a problem."""
     return {"type": f"/publish/#{slug}", "title": title, "status": status, "detail": detail}
+
+
+def _plain(body: dict[str, Any]) -> JsonResponse:
+    headers = {"Cache-Control": "no-store"}
+    return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE, headers=headers)
 
 
 def _response(status: int, slug: str, title: str, detail: str) -> Response:

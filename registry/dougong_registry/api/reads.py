@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from dougong_registry.api.serializers import BoardQuery, OperatorsQuery, output_of, render
+from dougong_registry.api.base import FOR_EVER, Api
+from dougong_registry.api.serializers import BoardQuery, OperatorsQuery, asked, output_of, render
 from dougong_registry.boards import selectors
 from dougong_registry.boards.rows import Board, BoardSummary, OperatorDetail
 from dougong_registry.problem import Missing
@@ -20,7 +20,7 @@ from dougong_registry.search.rows import Found, Query
 from dougong_registry.search.selectors import search
 
 
-class OperatorListApi(APIView):
+class OperatorListApi(Api):
     @extend_schema(
         operation_id="operators",
         parameters=[OperatorsQuery],
@@ -28,21 +28,19 @@ class OperatorListApi(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the operators that match every filter, and what each facet offers."""
-        query = OperatorsQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        data = dict(query.validated_data)
+        data = asked(OperatorsQuery, request)
         page = {name: data.pop(name) for name in ("limit", "offset")}
         return Response(render(search(Query(**data), **page)))
 
 
-class OperatorDetailApi(APIView):
+class OperatorDetailApi(Api):
     @extend_schema(operation_id="operator", responses=output_of(OperatorDetail))
     def get(self, request: Request, provider: str, name: str) -> Response:
         """Return one operator with its releases and runs, newest first."""
         return Response(render(selectors.operator_detail(f"{provider}/{name}")))
 
 
-class BoardListApi(APIView):
+class BoardListApi(Api):
     @extend_schema(
         operation_id="boards",
         responses=inline_serializer(
@@ -54,16 +52,17 @@ class BoardListApi(APIView):
         return Response({"results": render(selectors.boards_list())})
 
 
-class BoardDetailApi(APIView):
+class BoardDetailApi(Api):
     @extend_schema(operation_id="board", parameters=[BoardQuery], responses=output_of(Board))
     def get(self, request: Request, contract: str) -> Response:
         """Return one board; what is not chosen is the fullest there is."""
-        query = BoardQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        return Response(render(selectors.board(contract, **query.validated_data)))
+        chosen = {name: value for name, value in asked(BoardQuery, request).items() if value}
+        return Response(render(selectors.board(contract, **chosen)))
 
 
-class RunDetailApi(APIView):
+class RunDetailApi(Api):
+    cache = FOR_EVER
+
     @extend_schema(
         operation_id="run",
         responses=inline_serializer(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+import re
 import types
 import typing
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from dougong_registry.search.rows import ORDERINGS
 
@@ -22,6 +25,24 @@ _PLAIN: dict[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
 }
 
 
+class Text(serializers.CharField):
+    """A string and nothing else: a number is not made one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Whole(serializers.IntegerField):
+    """A whole number in digits: not `1.0`, not `1e3`."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,20}", str(data)):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
 class UploadInput(serializers.Serializer[Any]):
     """A wheel, as multipart form data."""
 
@@ -31,7 +52,7 @@ class UploadInput(serializers.Serializer[Any]):
 class NonceInput(serializers.Serializer[Any]):
     """The nonce of the attempt that a message named."""
 
-    nonce = serializers.CharField(max_length=64)
+    nonce = Text(max_length=64, validators=[RegexValidator("^[!-~]+$")])
 
 
 class EventsInput(NonceInput):
@@ -43,9 +64,9 @@ class EventsInput(NonceInput):
 class EnvelopeInput(serializers.Serializer[Any]):
     """A signed verdict: its canonical JSON text, whose key, and the signature over the text."""
 
-    payload = serializers.CharField(trim_whitespace=False)
-    key_id = serializers.CharField(max_length=64)
-    signature = serializers.CharField(max_length=256)
+    payload = Text(trim_whitespace=False)
+    key_id = Text(max_length=64)
+    signature = Text(max_length=256)
 
 
 class RunInput(NonceInput):
@@ -58,7 +79,7 @@ class CompleteInput(NonceInput):
     """How a job ended."""
 
     outcome = serializers.ChoiceField(choices=["judged", "failed"])
-    reason = serializers.CharField(max_length=4000, allow_blank=True, default="")
+    reason = Text(max_length=4000, allow_blank=True, default="")
 
 
 class HandBackInput(NonceInput):
@@ -89,24 +110,38 @@ class OperatorsQuery(serializers.Serializer[Any]):
     ordering = serializers.ChoiceField(
         choices=ORDERINGS, required=False, allow_blank=True, default=""
     )
-    limit = serializers.IntegerField(required=False, default=200, min_value=1, max_value=200)
-    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
+    limit = Whole(required=False, default=200, min_value=1, max_value=200)
+    offset = Whole(required=False, default=0, min_value=0, max_value=1_000_000)
 
 
 class BoardQuery(serializers.Serializer[Any]):
     """Which board of a contract; what is left out is the fullest there is."""
 
-    hardware = serializers.CharField(required=False, max_length=128)
-    dtype = serializers.CharField(required=False, max_length=32)
-    mode = serializers.CharField(required=False, max_length=32)
-    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=200)
-    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
+    hardware = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=128)
+    dtype = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=32)
+    mode = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=32)
+    limit = Whole(required=False, default=100, min_value=1, max_value=200)
+    offset = Whole(required=False, default=0, min_value=0, max_value=1_000_000)
 
 
 class EventsQuery(serializers.Serializer[Any]):
     """Events after this sequence number."""
 
-    after = serializers.IntegerField(required=False, default=0, min_value=0)
+    after = Whole(required=False, default=0, min_value=0, max_value=2**31 - 1)
+
+
+def asked(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the parameters of a query, checked; a parameter given twice counts as last given."""
+    query = kind(data=request.query_params.dict())
+    query.is_valid(raise_exception=True)
+    return dict(query.validated_data)
+
+
+def sent(kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the fields of a body, checked."""
+    given = kind(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
 
 
 @functools.cache
@@ -117,17 +152,17 @@ def output_of(row: type) -> type[serializers.Serializer[Any]]:
     return type(f"{row.__name__}Output", (serializers.Serializer,), fields)
 
 
-def _field(hint: Any) -> serializers.Field[Any, Any, Any, Any]:
+def _field(hint: Any, *, allow_null: bool = False) -> serializers.Field[Any, Any, Any, Any]:
+    # Fields are copied by calling them anew: what is set after the call is lost.
     if isinstance(hint, types.UnionType):
         inner = next(part for part in typing.get_args(hint) if part is not type(None))
-        field = _field(inner)
-        field.allow_null = True
-        return field
+        return _field(inner, allow_null=True)
     if typing.get_origin(hint) in (tuple, list):
-        return serializers.ListField(child=_field(typing.get_args(hint)[0]))
+        child = _field(typing.get_args(hint)[0])
+        return serializers.ListField(child=child, allow_null=allow_null)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return output_of(hint)()
-    return _PLAIN[hint]() if hint in _PLAIN else serializers.DictField()
+        return output_of(hint)(allow_null=allow_null)
+    return _PLAIN.get(hint, serializers.DictField)(allow_null=allow_null)
 
 
 def render(row: Any) -> Any:

@@ -12,10 +12,17 @@ from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from dougong_registry.api.authentication import submitter_of
-from dougong_registry.api.serializers import EventsQuery, UploadInput, output_of, render
+from dougong_registry.api.base import ASK_AGAIN, FOR_EVER, Api
+from dougong_registry.api.serializers import (
+    EventsQuery,
+    UploadInput,
+    asked,
+    output_of,
+    render,
+    sent,
+)
 from dougong_registry.boards import selectors
 from dougong_registry.boards.rows import EventRow, RetryRow
 from dougong_registry.plugins import store
@@ -69,7 +76,8 @@ def _state(submission_id: int) -> dict[str, Any]:
     }
 
 
-class SubmissionCreateApi(APIView):
+class SubmissionCreateApi(Api):
+    proof = "token"
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
@@ -80,23 +88,25 @@ class SubmissionCreateApi(APIView):
     def post(self, request: Request) -> Response:
         """Take a wheel in; the same bytes again are the same submission (200)."""
         submitter = submitter_of(request)
-        given = UploadInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        wheel = given.validated_data["wheel"]
+        wheel = sent(UploadInput, request)["wheel"]
         submission, created = submission_create(
             submitter=submitter, chunks=wheel.chunks(), filename=wheel.name
         )
         return Response(_state(submission.pk), status=201 if created else 200)
 
 
-class SubmissionDetailApi(APIView):
+class SubmissionDetailApi(Api):
+    cache = ASK_AGAIN
+
     @extend_schema(operation_id="submission", responses=SubmissionOutput)
     def get(self, request: Request, submission_id: int) -> Response:
         """Return how far a submission is."""
         return Response(_state(submission_id))
 
 
-class SubmissionCancelApi(APIView):
+class SubmissionCancelApi(Api):
+    proof = "token"
+
     @extend_schema(operation_id="submission_cancel", request=None, responses=SubmissionOutput)
     def post(self, request: Request, submission_id: int) -> Response:
         """Stop judging a submission; 409 where nothing of it is open."""
@@ -105,7 +115,9 @@ class SubmissionCancelApi(APIView):
         return Response(_state(submission_id))
 
 
-class SubmissionEventsApi(APIView):
+class SubmissionEventsApi(Api):
+    cache = ASK_AGAIN
+
     @extend_schema(
         operation_id="submission_events",
         parameters=[EventsQuery],
@@ -113,13 +125,13 @@ class SubmissionEventsApi(APIView):
     )
     def get(self, request: Request, submission_id: int) -> Response:
         """Return what happened after a sequence number, at most 1,000 events."""
-        query = EventsQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        after = query.validated_data["after"]
+        after = asked(EventsQuery, request)["after"]
         return Response(render(selectors.submission_events(submission_id, after=after)))
 
 
-class ArtifactApi(APIView):
+class ArtifactApi(Api):
+    cache = FOR_EVER
+
     @extend_schema(
         operation_id="artifact", responses={(200, "application/zip"): OpenApiTypes.BINARY}
     )
@@ -129,8 +141,10 @@ class ArtifactApi(APIView):
         if artifact is None or not store.path_of(sha256).is_file():
             raise Missing(f"no artifact {sha256}")
         response = FileResponse(
-            store.path_of(sha256).open("rb"), as_attachment=True, filename=artifact.filename
+            store.path_of(sha256).open("rb"),
+            as_attachment=True,
+            filename=artifact.filename,
+            content_type="application/zip",
         )
-        # Bytes that are named by their hash never change.
-        response["Cache-Control"] = "public, max-age=31536000, immutable"
+        response["ETag"] = f'"{sha256}"'
         return response
