@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from dougong_ci.report.routes import queues_of
 from dougong_registry.api.authentication import runner_of
-from dougong_registry.api.serializers import HeartbeatInput
+from dougong_registry.api.base import Api
+from dougong_registry.api.serializers import HeartbeatInput, sent
 from dougong_registry.fleet.selectors import ALIVE_S
 from dougong_registry.fleet.services import heartbeat_take
 
@@ -24,14 +24,14 @@ class HeartbeatOutput(serializers.Serializer[Any]):
     alive_s = serializers.IntegerField()
 
 
-class HeartbeatApi(APIView):
+class HeartbeatApi(Api):
+    proof = "signature"
+
     @extend_schema(
         operation_id="runner_heartbeat", request=HeartbeatInput, responses=HeartbeatOutput
     )
     def post(self, request: Request) -> Response:
         """Say what the runner can do, and that it is there."""
         runner = runner_of(request)
-        given = HeartbeatInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        told = heartbeat_take(runner=runner, **given.validated_data)
+        told = heartbeat_take(runner=runner, **sent(HeartbeatInput, request))
         return Response({"queues": queues_of(told.hardware), "alive_s": ALIVE_S})

@@ -49,5 +49,5 @@ class ProblemSchema(AutoSchema):
         elif "{" in self.path:
             found.add(404)
         if self.method == "GET" and self.get_override_parameters():
-            found.add(400)
+            found |= {400, 404}
         return sorted(found)

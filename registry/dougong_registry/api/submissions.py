@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from dougong_registry.api.authentication import submitter_of
 from dougong_registry.api.base import ASK_AGAIN, FOR_EVER, Api
+from dougong_registry.api.lists import SubmissionListApi
 from dougong_registry.api.serializers import (
     EventsQuery,
     UploadInput,
@@ -76,7 +77,7 @@ def _state(submission_id: int) -> dict[str, Any]:
     }
 
 
-class SubmissionCreateApi(Api):
+class SubmissionsApi(SubmissionListApi):
     proof = "token"
     parser_classes = (MultiPartParser,)
 

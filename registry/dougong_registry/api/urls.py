@@ -11,6 +11,16 @@ from dougong_registry.api.jobs import (
     JobHandBackApi,
     JobRunsApi,
 )
+from dougong_registry.api.lists import (
+    PersonDetailApi,
+    PersonListApi,
+    PluginDetailApi,
+    PluginListApi,
+    ReleaseDetailApi,
+    ReleaseListApi,
+    RunListApi,
+    RunnerListApi,
+)
 from dougong_registry.api.reads import (
     BoardDetailApi,
     BoardListApi,
@@ -23,13 +33,13 @@ from dougong_registry.api.runners import HeartbeatApi
 from dougong_registry.api.submissions import (
     ArtifactApi,
     SubmissionCancelApi,
-    SubmissionCreateApi,
     SubmissionDetailApi,
     SubmissionEventsApi,
+    SubmissionsApi,
 )
 
 urlpatterns = [
-    path("submissions", SubmissionCreateApi.as_view()),
+    path("submissions", SubmissionsApi.as_view()),
     path("submissions/<int:submission_id>", SubmissionDetailApi.as_view()),
     path("submissions/<int:submission_id>/events", SubmissionEventsApi.as_view()),
     path("submissions/<int:submission_id>/cancel", SubmissionCancelApi.as_view()),
@@ -40,11 +50,19 @@ urlpatterns = [
     path("jobs/<int:job_id>/complete", JobCompleteApi.as_view()),
     path("jobs/<int:job_id>/hand-back", JobHandBackApi.as_view()),
     path("runners/heartbeat", HeartbeatApi.as_view()),
+    path("plugins", PluginListApi.as_view()),
+    path("plugins/<str:name>", PluginDetailApi.as_view()),
+    path("plugins/<str:name>/releases", ReleaseListApi.as_view()),
+    path("plugins/<str:name>/releases/<str:version>", ReleaseDetailApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/unyank", ReleaseUnyankApi.as_view()),
     path("operators", OperatorListApi.as_view()),
     path("operators/<str:provider>/<str:name>", OperatorDetailApi.as_view()),
     path("boards", BoardListApi.as_view()),
     path("boards/<str:contract>", BoardDetailApi.as_view()),
+    path("people", PersonListApi.as_view()),
+    path("people/<str:login>", PersonDetailApi.as_view()),
+    path("runners", RunnerListApi.as_view()),
+    path("runs", RunListApi.as_view()),
     path("runs/<str:run_id>", RunDetailApi.as_view()),
 ]

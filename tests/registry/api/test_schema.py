@@ -17,7 +17,7 @@ from hypothesis.errors import Unsatisfiable
 from dougong_ci.report import signing
 
 EXAMPLES = 2000
-PER_OPERATION = 130
+PER_OPERATION = 90
 
 
 class InProcess:
@@ -61,6 +61,7 @@ def known(ada, runner, job, verdict_of):
         "contract": "norm.rms@1",
         "provider": "acme",
         "version": "1.0",
+        "login": "ada",
     }
 
 
@@ -115,6 +116,7 @@ def met(operation: Any, headers: dict[str, str], parts: dict[str, Any], seen: Co
             each()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_requests_made_from_the_schema_meet_no_crash_and_no_undeclared_answer(
     ada, runner, known, capsys

@@ -1,0 +1,67 @@
+"""What the lists can be asked: filters, how many rows, and from where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from dougong_registry.api.serializers import Text, Whole
+from dougong_registry.boards.selectors.listings import PLUGIN_ORDERS
+from dougong_registry.boards.selectors.paging import PAGE_LIMIT
+from dougong_registry.plugins.models import STATUSES
+from dougong_registry.runs.models import OUTCOMES
+from dougong_registry.submissions.models import Submission
+
+
+def _word(max_length: int) -> Text:
+    return Text(required=False, allow_blank=True, default="", max_length=max_length)
+
+
+class YesNo(serializers.ChoiceField):
+    """`true` or `false`, and no other spelling."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("choices", ["true", "false"])
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data) == "true"
+
+
+class PageQuery(serializers.Serializer[Any]):
+    """How many rows, and the cursor out of `next` or `previous` of another page."""
+
+    limit = Whole(required=False, default=50, min_value=1, max_value=PAGE_LIMIT)
+    cursor = _word(400)
+
+
+class PluginsQuery(PageQuery):
+    """Filters and order of the list of plugins."""
+
+    q = _word(200)
+    status = serializers.ChoiceField(choices=STATUSES, required=False, default="")
+    ordering = serializers.ChoiceField(choices=list(PLUGIN_ORDERS), required=False, default="name")
+
+
+class SubmissionsQuery(PageQuery):
+    """Filters of the list of submissions."""
+
+    state = serializers.ChoiceField(choices=Submission.State.values, required=False, default="")
+    submitter = _word(64)
+
+
+class RunsQuery(PageQuery):
+    """Filters of the list of runs."""
+
+    operator = _word(105)
+    contract = _word(64)
+    outcome = serializers.ChoiceField(choices=OUTCOMES, required=False, default="")
+    runner = _word(64)
+    official = YesNo(required=False, default=None)
+
+
+class RunnersQuery(PageQuery):
+    """Filter of the list of runners."""
+
+    official = YesNo(required=False, default=None)

@@ -1,0 +1,102 @@
+"""The typed rows of the API's lists; nothing here touches the database."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Part of a list, and the cursors of the parts beside it; empty where there is none."""
+
+    rows: tuple[T, ...]
+    next: str
+    previous: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRow:
+    """One plugin in a list."""
+
+    name: str
+    summary: str
+    owner: str
+    status: str
+    status_reason: str
+    created_at: dt.datetime
+    releases: int
+    latest: str
+    """The version that was published last and is not yanked; empty while there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PluginDetail:
+    """One plugin and the operators it has ever held."""
+
+    plugin: PluginRow
+    operators: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRelease:
+    """One release of a plugin: where it stands, and the bytes it is."""
+
+    plugin: str
+    version: str
+    sha256: str
+    filename: str
+    size_bytes: int
+    license: str
+    requires_python: str
+    created_at: dt.datetime
+    sealed_at: dt.datetime | None
+    published_at: dt.datetime | None
+    yanked_at: dt.datetime | None
+    yanked_reason: str
+    submission_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PluginReleaseDetail:
+    """One release and the operators found in it."""
+
+    release: PluginRelease
+    operators: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRow:
+    """Somebody who submitted something. The login is display text; the two others say who."""
+
+    login: str
+    provider: str
+    external_id: str
+    created_at: dt.datetime
+    submissions: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDetail:
+    """Somebody, and what is theirs."""
+
+    person: PersonRow
+    plugins: tuple[str, ...]
+    providers: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerRow:
+    """A machine that judges, and the key its verdicts are checked with."""
+
+    name: str
+    key_id: str
+    public_key: str
+    official: bool
+    hardware_class: str
+    created_at: dt.datetime
+    last_seen_at: dt.datetime | None
+    revoked_at: dt.datetime | None
