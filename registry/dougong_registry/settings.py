@@ -24,6 +24,15 @@ JOBS_PER_AUTHOR = environment.count(os.environ, "DOUGONG_JOBS_PER_AUTHOR", 8)
 # How long to wait before what could not be told is judged again, and after the last no more.
 JUDGE_RETRY_S = (300, 1200, 4800)
 REQUEST_WINDOW_S = 300
+# (seconds until one more is allowed, how many at once), of an identity; `address` of an address.
+RATES: dict[str, tuple[float, int]] = {
+    "plugin": (600, 5),
+    "release": (60, 30),
+    "yank": (60, 100),
+    "address": (1, 300),
+}
+# How many proxies of the hub's own add to X-Forwarded-For; 0 believes no such header.
+DOUGONG_PROXIES = int(os.environ.get("DOUGONG_PROXIES", "0"))
 
 # How long a page for everybody is kept; it is at most this much behind its data.
 PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "2"))
@@ -40,6 +49,7 @@ INSTALLED_APPS = [
     "csp",
     "dougong_registry.people",
     "dougong_registry.audit",
+    "dougong_registry.requests",
     "dougong_registry.plugins",
     "dougong_registry.submissions",
     "dougong_registry.runs",

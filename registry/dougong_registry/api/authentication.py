@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 
-from dougong_registry.people.models import ApiToken, Identity
+from dougong_registry.people.models import Identity
 from dougong_registry.people.services import token_authenticate
 from dougong_registry.problem import Unauthorized
 from dougong_registry.runs.models import Runner
 from dougong_registry.runs.requests import runner_authenticate
 
 
-def submitter_of(request: Request) -> Identity:
-    """Return whose token the request carries.
+def submitter_of(request: Request, scope: str = "submit", plugin: str = "") -> Identity:
+    """Return whose token the request carries; it must open `scope`, of one plugin at least.
 
     Raises:
         Unauthorized: there is no token, or it is not good.
@@ -21,7 +21,7 @@ def submitter_of(request: Request) -> Identity:
     kind, _, plain = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not plain.strip():
         raise Unauthorized("submitting needs a token: send `Authorization: Bearer dgp_...`")
-    return token_authenticate(plain=plain.strip(), scope=ApiToken.Scope.SUBMIT)
+    return token_authenticate(plain=plain.strip(), scope=scope, plugin=plugin)
 
 
 def runner_of(request: Request) -> Runner:

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from dougong_registry.problem import Problem
+from dougong_registry.requests.rates import TooOften
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -27,7 +28,10 @@ logger = logging.getLogger(__name__)
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into a problem; DRF's `EXCEPTION_HANDLER`."""
     if isinstance(error, Problem):
-        return _response(error.status, error.slug, error.title, error.detail)
+        answer = _response(error.status, error.slug, error.title, error.detail)
+        if isinstance(error, TooOften):
+            answer["Retry-After"] = str(error.wait_s)
+        return answer
     if isinstance(error, OperationalError | InterfaceError):
         return _unable(503, "busy", "Not now", "the database did not answer in time")
     if isinstance(error, OSError) and error.errno in _FULL:

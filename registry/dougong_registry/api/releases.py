@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -10,10 +11,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dougong_registry.api.authentication import submitter_of
 from dougong_registry.api.base import Api
 from dougong_registry.api.serializers import Text, sent
+from dougong_registry.api.writes import IDEMPOTENCY_KEY, answered_once, writer_of
+from dougong_registry.audit.services import actor_of
 from dougong_registry.plugins.services import release_yank
+from dougong_registry.requests.rates import rate_take
+from dougong_registry.requests.replies import Answer
 
 
 class YankInput(serializers.Serializer[Any]):
@@ -34,21 +38,38 @@ class YankOutput(serializers.Serializer[Any]):
 class ReleaseYankApi(Api):
     proof = "token"
 
-    @extend_schema(operation_id="release_yank", request=YankInput, responses=YankOutput)
+    @extend_schema(
+        operation_id="release_yank",
+        parameters=[IDEMPOTENCY_KEY],
+        request=YankInput,
+        responses=YankOutput,
+    )
     def post(self, request: Request, name: str, version: str) -> Response:
         """Yank a release: installers pass it over, and who pins it still gets it (PEP 592)."""
-        actor = submitter_of(request)
-        reason = sent(YankInput, request)["reason"]
-        release = release_yank(actor=actor, name=name, version=version, reason=reason)
-        return Response(YankOutput(release).data)
+        return _yank(request, name, version, lambda: str(sent(YankInput, request)["reason"]))
 
 
 class ReleaseUnyankApi(Api):
     proof = "token"
 
-    @extend_schema(operation_id="release_unyank", request=None, responses=YankOutput)
+    @extend_schema(
+        operation_id="release_unyank",
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
+        responses=YankOutput,
+    )
     def post(self, request: Request, name: str, version: str) -> Response:
         """Put a yanked release back."""
-        actor = submitter_of(request)
-        release = release_yank(actor=actor, name=name, version=version, reason="")
-        return Response(YankOutput(release).data)
+        return _yank(request, name, version, str)
+
+
+def _yank(request: Request, name: str, version: str, read: Callable[[], str]) -> Response:
+    actor = writer_of(request, "yank")
+    reason = read()
+
+    def act() -> Answer:
+        rate_take(rate="yank", sender=actor_of(actor))
+        release = release_yank(actor=actor, name=name, version=version, reason=reason)
+        return 200, YankOutput(release).data
+
+    return answered_once(request, actor, [reason], act)

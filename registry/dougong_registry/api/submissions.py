@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.conf import settings
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from packaging.utils import canonicalize_name
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -24,12 +26,14 @@ from dougong_registry.api.serializers import (
     render,
     sent,
 )
+from dougong_registry.api.writes import IDEMPOTENCY_KEY, answered_once, writer_of
 from dougong_registry.boards import selectors
 from dougong_registry.boards.rows import EventRow, RetryRow
 from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.problem import Missing
 from dougong_registry.submissions.cancelling import submission_cancel
+from dougong_registry.requests.replies import Answer
 from dougong_registry.submissions.services import submission_create
 
 
@@ -83,17 +87,27 @@ class SubmissionsApi(SubmissionListApi):
 
     @extend_schema(
         operation_id="submission_create",
+        parameters=[IDEMPOTENCY_KEY],
         request=UploadInput,
         responses={200: SubmissionOutput, 201: SubmissionOutput},
     )
     def post(self, request: Request) -> Response:
         """Take a wheel in; the same bytes again are the same submission (200)."""
-        submitter = submitter_of(request)
+        # The token comes before the bytes; which plugin it must open is said by their name.
+        submitter = writer_of(request, "submit", "*")
         wheel = sent(UploadInput, request)["wheel"]
-        submission, created = submission_create(
-            submitter=submitter, chunks=wheel.chunks(), filename=wheel.name
-        )
-        return Response(_state(submission.pk), status=201 if created else 200)
+        submitter_of(request, "submit", canonicalize_name(wheel.name.partition("-")[0]))
+
+        def act() -> Answer:
+            submission, created = submission_create(
+                submitter=submitter, chunks=wheel.chunks(), filename=wheel.name
+            )
+            return 201 if created else 200, _state(submission.pk)
+
+        # The bytes are read a second time only where there is a key to compare them for.
+        keyed = "Idempotency-Key" in request.headers
+        digest = hashlib.file_digest(wheel, "sha256").hexdigest() if keyed else ""
+        return answered_once(request, submitter, [wheel.name, digest], act)
 
 
 class SubmissionDetailApi(Api):

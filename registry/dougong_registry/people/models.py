@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 SHA256 = r"^[0-9a-f]{64}$"
+SCOPE = "(read|submit|submit:plugin/[a-z0-9-]+|yank|admin)"
 
 
 class Identity(models.Model):
@@ -37,14 +38,12 @@ class Identity(models.Model):
 class ApiToken(models.Model):
     """A bearer token, kept as its sha256: the database never holds what opens the door."""
 
-    class Scope(models.TextChoices):
-        SUBMIT = "submit"
-
     identity = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="tokens")
     token_sha256 = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12)
     """The first characters, so that people recognise a token in a list."""
-    scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.SUBMIT)
+    scope = models.CharField(max_length=512)
+    """What it opens, space between: `read`, `submit`, `submit:plugin/<name>`, `yank`, `admin`."""
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -61,7 +60,8 @@ class ApiToken(models.Model):
                 name="api_token_is_hashed",
             ),
             models.CheckConstraint(
-                condition=models.Q(scope__in=["submit"]), name="api_token_scope_known"
+                condition=models.Q(scope__regex=rf"^{SCOPE}( {SCOPE})*$"),
+                name="api_token_scope_known",
             ),
         ]
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import secrets
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils import timezone
 
 from dougong_registry.audit.services import HUB, actor_of, record
 from dougong_registry.columns import hold_to_columns
-from dougong_registry.people.models import ApiToken, Identity
-from dougong_registry.problem import Forbidden, Refused, Unauthorized
+from dougong_registry.people.models import SCOPE, ApiToken, Identity
+from dougong_registry.problem import Conflict, Forbidden, Missing, Refused, Unauthorized
 
 PREFIX = "dgp_"
 MAX_DAYS = 366
+SCOPES = ("read", "submit", "submit:plugin/<name>", "yank", "admin")
+"""`admin` opens whatever another does."""
+_SEEN_EVERY = dt.timedelta(minutes=1)
 
 
-def token_create(*, login: str, scope: str = "submit", days: int = 90) -> str:
+def token_create(*, login: str, scope: str = "submit yank", days: int = 90) -> str:
     """Make a token for a local identity, made if there is none, and return it: the only time.
 
     Raises:
@@ -26,8 +31,9 @@ def token_create(*, login: str, scope: str = "submit", days: int = 90) -> str:
     """
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a token lasts 1 to {MAX_DAYS} days, got {days}")
-    if scope not in ApiToken.Scope.values:
-        raise Refused(f"scope must be one of {', '.join(ApiToken.Scope.values)}, got {scope!r}")
+    scope = " ".join(scope.split())
+    if not re.fullmatch(f"{SCOPE}( {SCOPE})*", scope):
+        raise Refused(f"scopes are of {', '.join(SCOPES)}, with spaces between, got {scope!r}")
     identity = identity_ensure(login=login)
     plain = PREFIX + secrets.token_urlsafe(32)
     now = timezone.now()
@@ -66,14 +72,20 @@ def identity_ensure(*, login: str, provider: str = "local", external_id: str = "
     return identity
 
 
-def token_authenticate(*, plain: str, scope: str) -> Identity:
+def token_authenticate(*, plain: str, scope: str, plugin: str = "") -> Identity:
     """Return whose token this is.
 
     The token is found by its hash, so no comparison of secrets leaks where they differ.
 
+    Args:
+        plain: The token.
+        scope: What it must open.
+        plugin: PEP 503 name of the plugin that is acted on, which a narrower token may name;
+            `*` while it is not known yet.
+
     Raises:
         Unauthorized: unknown, expired or revoked.
-        Forbidden: of another scope.
+        Forbidden: of other scopes.
     """
     token = ApiToken.objects.select_related("identity").filter(token_sha256=_digest(plain)).first()
     now = timezone.now()
@@ -82,10 +94,45 @@ def token_authenticate(*, plain: str, scope: str) -> Identity:
             "the token is unknown, expired or revoked; make a new one with "
             "`dougong-hub token_create --login LOGIN`"
         )
-    if token.scope != scope:
+    if not _opens(token.scope.split(), scope, plugin):
         raise Forbidden(f"this needs a token of scope {scope}, got one of {token.scope}")
-    ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    if token.last_used_at is None or now - token.last_used_at > _SEEN_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token.identity
+
+
+def _opens(scopes: Sequence[str], scope: str, plugin: str) -> bool:
+    narrow = f"{scope}:plugin/"
+    if plugin == "*" and any(each.startswith(narrow) for each in scopes):
+        return True
+    return not {"admin", scope, narrow + plugin}.isdisjoint(scopes)
+
+
+def token_revoke(*, hint: str) -> ApiToken:
+    """Close a token for ever. Revoking it again changes nothing.
+
+    Args:
+        hint: The first characters of the token, as `dougong-hub token list` shows them.
+
+    Raises:
+        Missing: no token begins so.
+        Conflict: several do.
+    """
+    if not hint.startswith(PREFIX) or len(hint) < 8:
+        raise Missing(f"name a token by its first 8 characters or more, got {hint!r}")
+    with transaction.atomic():
+        found = list(ApiToken.objects.select_related("identity").filter(hint__startswith=hint[:12]))
+        if len(found) > 1:
+            raise Conflict(f"{len(found)} tokens begin with {hint}; give more characters")
+        if not found:
+            raise Missing(f"no token begins with {hint}; `dougong-hub token list` shows them")
+        (token,) = found
+        if token.revoked_at is None:
+            token.revoked_at = timezone.now()
+            token.save(update_fields=["revoked_at"])
+            target = actor_of(token.identity)
+            record(actor=HUB, verb="token.revoked", target=target, hint=token.hint)
+    return token
 
 
 def _digest(plain: str) -> str:

@@ -26,6 +26,7 @@ from dougong_registry.plugins.models import (
 from dougong_registry.plugins.names import confusable_key, refuse_reserved
 from dougong_registry.plugins.wheel import WheelInfo
 from dougong_registry.problem import Conflict, Forbidden, Missing, Refused
+from dougong_registry.requests.rates import rate_take
 
 MAX_OPERATORS = 500
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,38}/[a-z0-9][a-z0-9_.-]{0,63}")
@@ -74,6 +75,7 @@ def _plugin_ensure(*, owner: Identity, wheel: WheelInfo) -> Plugin:
     plugin = Plugin.objects.filter(canonical=canonical).first()
     if plugin is None:
         refuse_reserved(canonical)
+        rate_take(rate="plugin", sender=actor_of(owner))
         key = confusable_key(canonical)
         if alike := Plugin.objects.filter(confusable_key=key).first():
             raise Conflict(
@@ -94,6 +96,7 @@ def _plugin_ensure(*, owner: Identity, wheel: WheelInfo) -> Plugin:
     elif plugin.summary != wheel.summary:
         plugin.summary = wheel.summary
         plugin.save(update_fields=["summary"])
+    rate_take(rate="release", sender=actor_of(owner))
     return plugin
 
 

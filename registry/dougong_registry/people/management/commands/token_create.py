@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dougong_registry.people.services import token_create
+from dougong_registry.people.services import SCOPES, token_create
 from dougong_registry.problem import Problem
 
 
@@ -17,7 +17,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--login", required=True, help="who submits with it")
-        parser.add_argument("--scope", default="submit", help="what it opens (default: submit)")
+        parser.add_argument(
+            "--scope",
+            default="submit yank",
+            help=f"what it opens, of {', '.join(SCOPES)} (default: submit yank)",
+        )
         parser.add_argument("--days", type=int, default=90, help="how long it lasts (default: 90)")
 
     def handle(self, *args: Any, **options: Any) -> None:
