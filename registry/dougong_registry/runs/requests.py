@@ -34,6 +34,7 @@ def runner_authenticate(
     if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
         raise Unauthorized(f"X-Dougong-Timestamp must be Unix seconds, got {timestamp[:32]!r}")
     if abs(now.timestamp() - int(timestamp)) > settings.REQUEST_WINDOW_S:
+        _note(key_id, path, "signed at another time")
         raise Unauthorized(
             f"the request was signed more than {settings.REQUEST_WINDOW_S} s from now; "
             "set the clock of the runner"
