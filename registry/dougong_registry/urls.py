@@ -17,6 +17,7 @@ urlpatterns = [
     path("simple/", index.projects),
     re_path("^simple/(?P<name>[A-Za-z0-9._-]+)/?$", index.project),
     path("files/<str:sha256>/<str:filename>", index.file),
+    path("", include("dougong_registry.feeds.urls")),
     path("", include("dougong_registry.web.urls")),
 ]
 

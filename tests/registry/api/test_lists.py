@@ -115,3 +115,30 @@ def test_a_page_costs_the_same_queries_however_long(plugins, django_assert_max_n
     for address in ("plugins", "submissions", "people", "runners", "runs"):
         with django_assert_max_num_queries(2):
             plugins.client.get(f"/api/v1/{address}")
+
+
+def test_every_answer_says_how_long_it_may_be_kept_and_304_to_who_has_it(
+    ada, runner, job, verdict_of
+):
+    runner.claim(job)
+    runner.discover(job)
+    run = runner.send(job, verdict_of(job)).json()["run_id"]
+    kept = {
+        "plugins": "public, max-age=30",
+        "operators/acme/rms": "public, max-age=30",
+        "boards/norm.rms@1": "public, max-age=30",
+        f"runs/{run}": "public, max-age=31536000, immutable",
+        f"artifacts/{job.submission.sha256}": "public, max-age=31536000, immutable",
+        f"submissions/{job.submission_id}": "no-cache",
+        "submissions": "no-cache",
+    }
+    for address, policy in kept.items():
+        answer = ada.client.get(f"/api/v1/{address}")
+        assert answer["Cache-Control"] == policy, address
+        assert answer["ETag"].startswith('"'), address
+        answer.close()
+        again = ada.client.get(f"/api/v1/{address}", headers={"If-None-Match": answer["ETag"]})
+        assert (again.status_code, again.content) == (304, b""), address
+        other = ada.client.get(f"/api/v1/{address}", headers={"If-None-Match": '"x"'})
+        assert other.status_code == 200, address
+        other.close()

@@ -9,7 +9,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -45,6 +47,16 @@ class InProcess:
         )
         for name, value in signed.items():
             environ["HTTP_" + name.upper().replace("-", "_")] = value
+
+
+@pytest.fixture
+def kept_open():
+    """The test's own connection, which every request would close behind itself."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
@@ -120,7 +132,7 @@ def met(operation: Any, headers: dict[str, str], parts: dict[str, Any], seen: Co
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_requests_made_from_the_schema_meet_no_crash_and_no_undeclared_answer(
-    ada, runner, known, capsys, settings
+    ada, runner, known, capsys, settings, kept_open
 ):
     import schemathesis
 
