@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.http import FileResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from packaging.utils import canonicalize_name
@@ -150,16 +152,19 @@ class ArtifactApi(Api):
     @extend_schema(
         operation_id="artifact", responses={(200, "application/zip"): OpenApiTypes.BINARY}
     )
-    def get(self, request: Request, sha256: str) -> FileResponse:
+    def get(self, request: Request, sha256: str) -> HttpResponseBase:
         """Return the bytes of a wheel by their hash."""
         artifact = Artifact.objects.filter(sha256=sha256).first()
         if artifact is None or not store.path_of(sha256).is_file():
             raise Missing(f"no artifact {sha256}")
+        etag = f'"{sha256}"'
+        if unchanged := get_conditional_response(request._request, etag=etag):
+            return unchanged  # before the file is opened
         response = FileResponse(
             store.path_of(sha256).open("rb"),
             as_attachment=True,
             filename=artifact.filename,
             content_type="application/zip",
         )
-        response["ETag"] = f'"{sha256}"'
+        response["ETag"] = etag
         return response
