@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "dougong_registry.submissions",
     "dougong_registry.runs",
     "dougong_registry.fleet",
+    "dougong_registry.advisories",
     "dougong_registry.boards",
     "dougong_registry.search",
     "dougong_registry.rehearsal",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from dougong_registry.api import health, problems
+from dougong_registry.api import health, problems, resolve
 from dougong_registry.index import views as index
 
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("dougong_registry.api.urls")),
     re_path("^api/", problems.not_found),
+    path(".well-known/dougong-hub.json", resolve.well_known),
     path("simple/", index.projects),
     re_path("^simple/(?P<name>[A-Za-z0-9._-]+)/?$", index.project),
     path("files/<str:sha256>/<str:filename>", index.file),

@@ -30,6 +30,12 @@ from dougong_registry.api.reads import (
 )
 from dougong_registry.api.releases import ReleaseUnyankApi, ReleaseYankApi
 from dougong_registry.api.runners import HeartbeatApi
+from dougong_registry.api.resolve import (
+    AdvisoryDetailApi,
+    AdvisoryListApi,
+    ResolveApi,
+    RevocationsApi,
+)
 from dougong_registry.api.submissions import (
     ArtifactApi,
     SubmissionCancelApi,
@@ -56,6 +62,10 @@ urlpatterns = [
     path("plugins/<str:name>/releases/<str:version>", ReleaseDetailApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/unyank", ReleaseUnyankApi.as_view()),
+    path("resolve", ResolveApi.as_view()),
+    path("revocations", RevocationsApi.as_view()),
+    path("advisories", AdvisoryListApi.as_view()),
+    path("advisories/<str:number>", AdvisoryDetailApi.as_view()),
     path("operators", OperatorListApi.as_view()),
     path("operators/<str:provider>/<str:name>", OperatorDetailApi.as_view()),
     path("boards", BoardListApi.as_view()),

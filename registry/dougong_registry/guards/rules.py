@@ -97,6 +97,16 @@ GUARDS: tuple[Guard, ...] = (
         columns=("name", "public_key", "key_id"),
         message="runs_runner: a key never changes hands; register another runner",
     ),
+    *only_added_to("advisories_signingkey", "signatures are checked with it for ever"),
+    *only_added_to("advisories_affected", "clients have read it; publish another advisory"),
+    *only_added_to("advisories_revocation", "each line holds the hash of the one before"),
+    kept("advisories_advisory", "withdraw it"),
+    Guard(
+        table="advisories_advisory",
+        event="update",
+        columns=("number", "plugin_id", "kind", "severity", "summary", "details", "published_at"),
+        message="advisories_advisory: what was published stands; withdraw it",
+    ),
     Guard(
         table="runs_runner",
         event="update_revoked",

@@ -7,6 +7,7 @@ import datetime as dt
 
 from packaging.utils import canonicalize_name
 
+from dougong_registry.advisories.selectors import revoked_among
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Missing
 
@@ -55,7 +56,9 @@ def project_names() -> list[str]:
 
 
 def project(name: str) -> Project:
-    """Return a plugin with its published files, oldest first; a quarantined one has none.
+    """Return a plugin with its published files, oldest first; revoked ones are not among them.
+
+    A quarantined plugin has none.
 
     Raises:
         Missing: no such plugin, or nothing of it is published.
@@ -70,11 +73,13 @@ def project(name: str) -> Project:
     if not releases:
         raise Missing(f"no plugin {canonical} is published here")
     plugin = releases[0].plugin
+    revoked = revoked_among(release.artifact.sha256 for release in releases)
+    offered = [release for release in releases if release.artifact.sha256 not in revoked]
     return Project(
         name=canonical,
         status=plugin.status,
         status_reason=plugin.status_reason,
-        files=() if plugin.status == "quarantined" else tuple(map(_file, releases)),
+        files=() if plugin.status == "quarantined" else tuple(map(_file, offered)),
     )
 
 

@@ -9,6 +9,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 from packaging.utils import canonicalize_name
 
+from dougong_registry.advisories.selectors import revoked_among
 from dougong_registry.index import answers, selectors
 from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
@@ -50,6 +51,8 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponse | Fil
     ).first()
     if artifact is None:
         return _missing(f"no file {filename}")
+    if revoked := revoked_among([sha256]).get(sha256):
+        return HttpResponse(f"{wheel} is {revoked}", status=410, content_type="text/plain")
     answer: HttpResponse | FileResponse
     if wheel == filename:
         if not (path := store.path_of(sha256)).is_file():

@@ -239,6 +239,27 @@ def job(ada: Submitter) -> Job:
 
 
 @pytest.fixture
+def publish(ada, runner):
+    """Publish a version of acme-rms, judged with an outcome."""
+
+    def _publish(
+        version: str = "1.0", *, outcome: str = "passed", code: str = "ACCEPTED", **files: str
+    ) -> Job:
+        name = f"acme_rms-{version}-py3-none-any.whl"
+        answer = ada.submit(wheel_bytes(version=version, **files), name).json()
+        job = Job.objects.get(submission_id=answer["id"])
+        runner.claim(job)
+        runner.discover(job)
+        verdict = verdict_of(job, outcome=outcome, code=code)
+        verdict.subject.version = version
+        assert runner.send(job, verdict).status_code == 201
+        assert runner.complete(job).status_code == 200
+        return job
+
+    return _publish
+
+
+@pytest.fixture
 def wheel_of():
     return wheel_bytes
 

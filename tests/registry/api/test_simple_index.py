@@ -14,7 +14,6 @@ from django.test import Client
 
 from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact, Plugin
-from dougong_registry.submissions.models import Job
 
 pytestmark = [
     # The live server starts before a test can name a static folder; no page is asked for.
@@ -22,25 +21,6 @@ pytestmark = [
 ]
 
 JSON = "application/vnd.pypi.simple.v1+json"
-
-
-@pytest.fixture
-def publish(ada, runner, wheel_of, verdict_of):
-    """Publish a version of acme-rms, judged with an outcome."""
-
-    def _publish(version: str = "1.0", *, outcome: str = "passed", code: str = "ACCEPTED") -> Job:
-        name = f"acme_rms-{version}-py3-none-any.whl"
-        answer = ada.submit(wheel_of(version=version), name).json()
-        job = Job.objects.get(submission_id=answer["id"])
-        runner.claim(job)
-        runner.discover(job)
-        verdict = verdict_of(job, outcome=outcome, code=code)
-        verdict.subject.version = version
-        assert runner.send(job, verdict).status_code == 201
-        assert runner.complete(job).status_code == 200
-        return job
-
-    return _publish
 
 
 def files(client: Client, name: str = "acme-rms") -> list[dict]:

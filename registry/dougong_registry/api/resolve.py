@@ -1,0 +1,155 @@
+"""What `dougong install` and `dougong audit` ask: which release, what is revoked, what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema, inline_serializer
+from packaging.version import InvalidVersion, Version
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dougong_registry.advisories import selectors as advisories
+from dougong_registry.api.serializers import output_of, render
+from dougong_registry.resolution.decision import Candidate, Measured, PassedOver, Wish
+from dougong_registry.resolution.selectors import resolve
+
+LONGEST_AGE_S = 10 * 365 * 86400
+
+
+def _version(text: str) -> None:
+    try:
+        Version(text)
+    except InvalidVersion:
+        raise serializers.ValidationError(f"{text!r} is no version of PEP 440") from None
+
+
+class ResolveQuery(serializers.Serializer[Any]):
+    """What is to be installed, and where."""
+
+    name = serializers.CharField(max_length=128)
+    version = serializers.CharField(default="", max_length=64, validators=[_version])
+    device = serializers.CharField(default="", max_length=32)
+    dtype = serializers.CharField(default="", max_length=32)
+    torch = serializers.CharField(default="", max_length=64, validators=[_version])
+    python = serializers.CharField(default="", max_length=64, validators=[_version])
+    min_age_s = serializers.IntegerField(default=0, min_value=0, max_value=LONGEST_AGE_S)
+    allow_unmeasured = serializers.BooleanField(default=False)
+
+
+class _ReleaseOutput(serializers.Serializer[Any]):
+    distribution = serializers.CharField()
+    version = serializers.CharField()
+    filename = serializers.CharField()
+    url = serializers.CharField()
+    sha256 = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    requires_python = serializers.CharField(allow_blank=True)
+    published_at = serializers.DateTimeField()
+    publisher = serializers.CharField()
+    publisher_login = serializers.CharField()
+
+
+class ResolveOutput(serializers.Serializer[Any]):
+    """The release, null where none suits; what speaks for it; why not a newer one."""
+
+    release = _ReleaseOutput(allow_null=True)
+    measured = serializers.BooleanField()
+    evidence = output_of(Measured)(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+    passed_over = output_of(PassedOver)(many=True)
+
+
+class ResolveApi(APIView):
+    @extend_schema(operation_id="resolve", parameters=[ResolveQuery], responses=ResolveOutput)
+    def get(self, request: Request) -> Response:
+        """Decide which release suits a machine, by what was measured, and say why."""
+        query = ResolveQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        given = dict(query.validated_data)
+        decision = resolve(given.pop("name"), Wish(now=timezone.now(), **given))
+        return Response(
+            {
+                "release": decision.chosen and _release(decision.chosen),
+                "measured": bool(decision.evidence),
+                "evidence": render(decision.evidence),
+                "warnings": list(decision.warnings),
+                "passed_over": render(decision.passed_over),
+            }
+        )
+
+
+def _release(chosen: Candidate) -> dict[str, Any]:
+    row = dataclasses.asdict(chosen)
+    row["url"] = f"{settings.DOUGONG_HUB_URL}/files/{chosen.sha256}/{chosen.filename}"
+    return dict(_ReleaseOutput(row).data)
+
+
+class SinceQuery(serializers.Serializer[Any]):
+    """Lines after this sequence number."""
+
+    since = serializers.IntegerField(default=0, min_value=0)
+
+
+class _LineOutput(serializers.Serializer[Any]):
+    seq = serializers.IntegerField()
+    payload = serializers.CharField()
+    key_id = serializers.CharField()
+    signature = serializers.CharField()
+
+
+class RevocationsApi(APIView):
+    @extend_schema(
+        operation_id="revocations",
+        parameters=[SinceQuery],
+        responses=inline_serializer(
+            "RevocationsOutput",
+            {"head": serializers.IntegerField(), "entries": _LineOutput(many=True)},
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        """Return the signed feed of revocations after a sequence number, 1,000 lines at most."""
+        query = SinceQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(advisories.feed(**query.validated_data))
+
+
+class AdvisoriesQuery(serializers.Serializer[Any]):
+    """Of one plugin, or of all."""
+
+    plugin = serializers.CharField(default="", max_length=128)
+
+
+class AdvisoryListApi(APIView):
+    @extend_schema(
+        operation_id="advisories",
+        parameters=[AdvisoriesQuery],
+        responses=inline_serializer(
+            "AdvisoriesOutput", {"results": serializers.ListField(child=serializers.DictField())}
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        """Return the advisories as OSV records, newest first; withdrawn ones say so."""
+        query = AdvisoriesQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response({"results": advisories.advisories(**query.validated_data)})
+
+
+class AdvisoryDetailApi(APIView):
+    @extend_schema(operation_id="advisory", responses=inline_serializer("AdvisoryOutput", {}))
+    def get(self, request: Request, number: str) -> Response:
+        """Return one advisory as an OSV record."""
+        return Response(advisories.advisory(number))
+
+
+@require_safe
+def well_known(request: HttpRequest) -> JsonResponse:
+    """Return the public keys of this hub, at an address that every client knows."""
+    return JsonResponse({"keys": advisories.keys()})

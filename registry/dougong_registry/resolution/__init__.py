@@ -1,0 +1,1 @@
+"""Which release `dougong install` gets: decided by what was measured, with the reasons."""
