@@ -33,3 +33,7 @@ class HubError(DougongError):
 
 class EvidenceError(DougongError):
     """A text that was offered as a verdict is not one."""
+
+
+class InstallError(DougongError):
+    """Nothing was installed: no release suits, or the bytes are not what was promised."""

@@ -248,6 +248,30 @@ class Hub:
                 return text
         raise HubError(f"the hub gave run {run_id} without its verdict")
 
+    def get(self, path: str, **params: Any) -> Any:
+        """Return the JSON at a path below `/api/v1/`, or at any where it begins with a slash."""
+        address = f"{self.url}{path}" if path.startswith("/") else path
+        return self._json("GET", address, params=params)
+
+    def download(self, path: str, target: Path, *, largest_bytes: int) -> None:
+        """Write the bytes at an absolute path of this hub, and of no other, to a file.
+
+        Raises:
+            HubError: more bytes came than were promised.
+        """
+        if not path.startswith("/") or path.startswith("//"):
+            raise HubError(f"the hub sent {path!r}; files are taken from {self.url} only")
+        size_bytes = 0
+        try:
+            with self._client.stream("GET", self.url + path) as answer, target.open("wb") as file:
+                self._refuse(answer)
+                for chunk in answer.iter_bytes():
+                    size_bytes += file.write(chunk)
+                    if size_bytes > largest_bytes:
+                        raise HubError(f"{path} has more than the {largest_bytes} bytes promised")
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
     def artifact(self, sha256: str, folder: Path) -> Path:
         """Download a wheel into a folder, check its hash and name it as pip expects."""
         import hashlib
@@ -297,7 +321,8 @@ class Hub:
             problem = None
         if not isinstance(problem, dict):
             problem = {}
-        text = problem.get("detail") or problem.get("title") or answer.reason_phrase
+        plain = answer.text[:300] if "text/plain" in answer.headers.get("Content-Type", "") else ""
+        text = problem.get("detail") or problem.get("title") or plain or answer.reason_phrase
         hint = "; give --token or set DOUGONG_TOKEN" if answer.status_code == 401 else ""
         raise HubError(f"hub {self.url} refused ({answer.status_code}): {text}{hint}")
 

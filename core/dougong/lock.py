@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from packaging.utils import canonicalize_name
+
 from dougong.errors import CatalogueError, LockError
 from dougong.installed import file_hashes, is_editable, unrecorded, wheel_sha256
 
@@ -37,6 +39,8 @@ class Pin:
     """sha256 of the wheel it came from, where pip noted it; empty otherwise."""
     files: Mapping[str, str]
     """sha256 by path below site-packages."""
+    publisher: str = ""
+    """Who published it, `provider:external id`, as the hub said; empty where no hub was asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +67,14 @@ class Lock:
     operators: tuple[OperatorPin, ...]
 
     @classmethod
-    def of_installed(cls, catalogue: Catalogue) -> Self:
+    def of_installed(
+        cls, catalogue: Catalogue, publishers: Mapping[str, str] | None = None
+    ) -> Self:
         """Pin everything that registers a usable operator.
+
+        Args:
+            catalogue: What is installed.
+            publishers: Who published a distribution, by its canonical name, where it is known.
 
         Raises:
             LockError: nothing is installed, or an operator belongs to no distribution.
@@ -82,7 +92,7 @@ class Lock:
             dougong=importlib.metadata.version("dougong"),
             torch=importlib.metadata.version("torch"),
             created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-            distributions=tuple(map(pin_of, names)),
+            distributions=tuple(pin_of(name, publishers or {}) for name in names),
             operators=tuple(_operator_pin(each, digests) for each in catalogue.entries.values()),
         )
 
@@ -140,6 +150,27 @@ class Lock:
             document.append(key, tables)
         return tomlkit.dumps(document)
 
+    def publishers(self) -> dict[str, str]:
+        """Return who published what, by canonical name, as far as it is recorded."""
+        return {
+            canonicalize_name(pin.name): pin.publisher
+            for pin in self.distributions
+            if pin.publisher
+        }
+
+    def without(self, distribution: str) -> Self:
+        """Return the lock without one distribution and its operators."""
+        gone = canonicalize_name(distribution)
+        return dataclasses.replace(
+            self,
+            distributions=tuple(
+                pin for pin in self.distributions if canonicalize_name(pin.name) != gone
+            ),
+            operators=tuple(
+                pin for pin in self.operators if canonicalize_name(pin.distribution) != gone
+            ),
+        )
+
     def differences(self) -> Iterator[str]:
         """Compare with what is installed, a line for each difference; no plugin is imported."""
         for pin in self.distributions:
@@ -189,7 +220,16 @@ def find(start: Path | None = None) -> Path:
     return folder / NAME
 
 
-def pin_of(name: str) -> Pin:
+def known_publishers(path: Path) -> dict[str, str]:
+    """Return the publishers that a lock file records; none where there is no file.
+
+    Raises:
+        LockError: the file is malformed.
+    """
+    return Lock.read(path).publishers() if path.exists() else {}
+
+
+def pin_of(name: str, publishers: Mapping[str, str]) -> Pin:
     """Pin one installed distribution."""
     distribution = importlib.metadata.distribution(name)
     return Pin(
@@ -199,6 +239,7 @@ def pin_of(name: str) -> Pin:
         torch=_torch_range(distribution),
         wheel=wheel_sha256(distribution),
         files=file_hashes(distribution),
+        publisher=publishers.get(canonicalize_name(name), ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,37 @@ def install(what: Sequence[str], *, dependencies: bool, options: Sequence[str] =
     _run("install", *_QUIET, *(() if dependencies else ("--no-deps",)), *options, *what)
 
 
+def install_exactly(wheel: Path, sha256: str) -> None:
+    """Install one wheel, and nothing else, if pip too finds that it has this hash.
+
+    Raises:
+        PipError: pip failed.
+    """
+    pinned = wheel.with_name("pinned.txt")
+    pinned.write_text(f"{wheel.resolve().as_uri()} --hash=sha256:{sha256}\n", encoding="utf-8")
+    options = ("--no-deps", "--no-index", "--require-hashes", "--force-reinstall")
+    _run("install", *_QUIET, *options, "--requirement", str(pinned), alone=True)
+
+
+def install_from(index: str, requirements: Sequence[str]) -> None:
+    """Install wheels from one index and no other, whatever pip is configured to use besides.
+
+    Raises:
+        PipError: pip failed.
+    """
+    options = ("--index-url", index, "--only-binary", ":all:")
+    _run("install", *_QUIET, *options, *requirements, alone=True)
+
+
+def uninstall(name: str) -> None:
+    """Take a distribution out of this environment.
+
+    Raises:
+        PipError: pip failed.
+    """
+    _run("uninstall", *_QUIET, "--yes", name)
+
+
 def build_wheel(folder: Path, target: Path) -> Path:
     """Build the wheel of a project folder and return its path.
 
@@ -53,12 +85,22 @@ def build_wheel(folder: Path, target: Path) -> Path:
     return wheels[-1]
 
 
-def _run(*arguments: str) -> None:
+def _run(*arguments: str, alone: bool = False) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pip", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pip", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_unconfigured() if alone else None,
     )
     if done.returncode:
         raise PipError(f"pip {arguments[0]} failed: {_last_error(done.stderr or done.stdout)}")
+
+
+def _unconfigured() -> dict[str, str]:
+    """Return the environment without what could bring a second index in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull}
 
 
 def _last_error(text: str) -> str:

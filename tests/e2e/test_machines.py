@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dougong_ci.hardware import cores
+from dougong.hardware import cores
 
 pytestmark = [
     pytest.mark.slow,

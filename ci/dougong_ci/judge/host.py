@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from dougong.contracts.definition import Cost
-from dougong_ci.hardware import cores, cpu_model, memory_bytes
+from dougong.hardware import cores, cpu_model
+from dougong_ci.hardware import memory_bytes
 
 _PROBE_BYTES = (1 << 18, 1 << 21, 1 << 25)
 

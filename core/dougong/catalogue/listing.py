@@ -57,10 +57,11 @@ class Catalogue:
     def discover(cls) -> Self:
         """Find the plugins of every installed distribution.
 
+        One that a hub has revoked, as far as is known on this machine, is broken and not imported.
         `DOUGONG_DISABLE=1` finds none. `DOUGONG_PLUGINS=a,b` imports only the entry points or
         distributions of these names. `DOUGONG_TRACE=1` prints what each hook returned.
         """
-        found = list(_scan(importlib.metadata.distributions()))
+        found = list(map(_unless_revoked(), _scan(importlib.metadata.distributions())))
         names = [source.plugin for source in found]
         if os.environ.get("DOUGONG_DISABLE") == "1":
             trace("DOUGONG_DISABLE=1: no plugin is loaded")
@@ -154,6 +155,24 @@ def claimants(claims: Sequence[Entry]) -> str:
 
 def _importer(module: str | types.ModuleType) -> Callable[[], object]:
     return lambda: importlib.import_module(module) if isinstance(module, str) else module
+
+
+def _unless_revoked() -> Callable[[Source | Broken], Source | Broken]:
+    from dougong import revocations
+    from dougong.installed import wheel_sha256
+
+    standing = revocations.standing()
+
+    def judge(source: Source | Broken) -> Source | Broken:
+        if not standing or isinstance(source, Broken):
+            return source
+        sha256 = wheel_sha256(importlib.metadata.distribution(source.distribution))
+        reason = standing.reason(source.distribution, source.version, sha256)
+        if not reason:
+            return source
+        return Broken(source.plugin, source.distribution, source.version, reason)
+
+    return judge
 
 
 def _scan(

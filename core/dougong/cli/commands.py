@@ -22,10 +22,15 @@ COMMANDS = {
     },
     "Use": {
         "install": ("dougong.cli.installing:install", "Install an operator, after its evidence"),
+        "uninstall": ("dougong.cli.installing:uninstall", "Take a plugin out, and out of the lock"),
         "plan": ("dougong.cli.planning:plan", "What would be swapped in a model, and why"),
         "lock": ("dougong.cli.locking:lock", "Pin what is installed in dougong.lock"),
         "sync": ("dougong.cli.locking:sync", "Install exactly what dougong.lock pins"),
         "verify": ("dougong.cli.locking:verify", "Compare every installed file with the lock"),
+        "audit": (
+            "dougong.cli.auditing:audit",
+            "Is anything installed revoked or known to be bad?",
+        ),
     },
     "Make": {
         "new": ("dougong.cli.creating:new", "Start a plugin of your own, green at birth"),

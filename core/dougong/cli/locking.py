@@ -20,11 +20,11 @@ def lock(path: LockPath = None) -> None:
     """Pin every installed plugin in dougong.lock: version, files, contracts, verdicts."""
     from dougong.catalogue import Catalogue
     from dougong.cli.output import console
-    from dougong.lock import Lock, find
+    from dougong.lock import Lock, find, known_publishers
 
     target = path or find()
     catalogue = Catalogue.discover()
-    made = Lock.of_installed(catalogue)
+    made = Lock.of_installed(catalogue, known_publishers(target))
     made.write(target)
     out = console()
     files = sum(len(pin.files) for pin in made.distributions)
@@ -118,16 +118,19 @@ def _add_unlocked(held: Lock, target: Path) -> None:
     catalogue = Catalogue.discover()
     added = sorted(set(catalogue.entries) - {pin.name for pin in held.operators})
     if added:
-        Lock.of_installed(catalogue).write(target)
+        Lock.of_installed(catalogue, held.publishers()).write(target)
         console().print(f"added to the lock: {', '.join(added)}", soft_wrap=True)
 
 
 def _install(pin: Pin, find_links: str | None, hub: str | None) -> None:
     import tempfile
 
-    from dougong import pip
+    from dougong import pip, revocations
+    from dougong.errors import LockError
     from dougong.hub import Hub
 
+    if reason := revocations.standing().reason(pin.name, pin.version, pin.wheel):
+        raise LockError(f"{pin.name} {pin.version} is not installed: {reason}")
     exact = f"{pin.name}=={pin.version}"
     options = ["--force-reinstall"]
     if find_links:

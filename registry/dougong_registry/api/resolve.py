@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -88,7 +87,7 @@ class ResolveApi(APIView):
 
 def _release(chosen: Candidate) -> dict[str, Any]:
     row = dataclasses.asdict(chosen)
-    row["url"] = f"{settings.DOUGONG_HUB_URL}/files/{chosen.sha256}/{chosen.filename}"
+    row["url"] = f"/files/{chosen.sha256}/{chosen.filename}"
     return dict(_ReleaseOutput(row).data)
 
 
