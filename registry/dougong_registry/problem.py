@@ -56,3 +56,19 @@ class Refused(Problem):
     status = 422
     title = "Does not hold up"
     slug = "refused"
+
+
+class Unavailable(Problem):
+    """Something behind the hub did not do its part: another store, another machine."""
+
+    status = 503
+    title = "Not available now"
+    slug = "unavailable"
+
+
+class Full(Problem):
+    """There is no room left for what was sent."""
+
+    status = 507
+    title = "No room left"
+    slug = "full"

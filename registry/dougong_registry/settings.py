@@ -16,6 +16,10 @@ DOUGONG_BROKER_URL = (
     or f"redis+socket://{DOUGONG_HOME / 'broker' / 'valkey.sock'}"
 )
 
+# A second home of the wheels: a dataset on the Hugging Face Hub; empty means none.
+DOUGONG_HF_REPO = os.environ.get("DOUGONG_HF_REPO", "")
+DOUGONG_HF_ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+
 WHEEL_MAX_BYTES = 256 * 1024 * 1024
 JOB_LEASE_S = 60
 JOB_ATTEMPTS = 5
@@ -55,6 +59,7 @@ INSTALLED_APPS = [
     "dougong_registry.runs",
     "dougong_registry.fleet",
     "dougong_registry.advisories",
+    "dougong_registry.storage",
     "dougong_registry.boards",
     "dougong_registry.search",
     "dougong_registry.rehearsal",

@@ -149,7 +149,8 @@ def test_sync_frozen_restores_the_locked_bytes(environment, wheelhouse, tmp_path
     wheel = next(wheelhouse.glob("*.whl"))
     installed = call("dougong", "install", str(wheel))
     assert installed.returncode == 0, installed.stderr
-    assert installed.stdout == "installed acme/demo (norm.rms@1) ok\n"
+    said = f"installed acme/demo (norm.rms@1) ok\nlocked in {tmp_path / 'dougong.lock'}\n"
+    assert installed.stdout == said
     assert call("dougong", "lock").returncode == 0
     before = (tmp_path / "dougong.lock").read_bytes()
     assert b'wheel = "' in before

@@ -95,7 +95,7 @@ class Cpu:
 
     def hardware_class(self) -> str:
         """Return `cpu-<model>-<cores>c`."""
-        return hardware.cpu_class()
+        return hardware_class()
 
     def fingerprint(self) -> dict[str, Any]:
         """Return processor, memory and software."""

@@ -31,11 +31,11 @@ from dougong_registry.api.serializers import (
 from dougong_registry.api.writes import IDEMPOTENCY_KEY, answered_once, writer_of
 from dougong_registry.boards import selectors
 from dougong_registry.boards.rows import EventRow, RetryRow
-from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.problem import Missing
-from dougong_registry.submissions.cancelling import submission_cancel
 from dougong_registry.requests.replies import Answer
+from dougong_registry.storage.services import path_here
+from dougong_registry.submissions.cancelling import submission_cancel
 from dougong_registry.submissions.services import submission_create
 
 
@@ -155,13 +155,13 @@ class ArtifactApi(Api):
     def get(self, request: Request, sha256: str) -> HttpResponseBase:
         """Return the bytes of a wheel by their hash."""
         artifact = Artifact.objects.filter(sha256=sha256).first()
-        if artifact is None or not store.path_of(sha256).is_file():
+        if artifact is None:
             raise Missing(f"no artifact {sha256}")
         etag = f'"{sha256}"'
         if unchanged := get_conditional_response(request._request, etag=etag):
             return unchanged  # before the file is opened
         response = FileResponse(
-            store.path_of(sha256).open("rb"),
+            path_here(artifact).open("rb"),
             as_attachment=True,
             filename=artifact.filename,
             content_type="application/zip",

@@ -97,6 +97,7 @@ GUARDS: tuple[Guard, ...] = (
         columns=("name", "public_key", "key_id"),
         message="runs_runner: a key never changes hands; register another runner",
     ),
+    *only_added_to("storage_location", "a commit holds the same bytes for ever"),
     *only_added_to("advisories_signingkey", "signatures are checked with it for ever"),
     *only_added_to("advisories_affected", "clients have read it; publish another advisory"),
     *only_added_to("advisories_revocation", "each line holds the hash of the one before"),

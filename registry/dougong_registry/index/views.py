@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 
 from dougong_registry.advisories.selectors import revoked_among
 from dougong_registry.index import answers, selectors
-from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
-from dougong_registry.problem import Missing
+from dougong_registry.problem import Missing, Problem
+from dougong_registry.storage.services import path_here
 
 _FRESH_S = 60
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -55,8 +55,10 @@ def file(request: HttpRequest, sha256: str, filename: str) -> HttpResponse | Fil
         return HttpResponse(f"{wheel} is {revoked}", status=410, content_type="text/plain")
     answer: HttpResponse | FileResponse
     if wheel == filename:
-        if not (path := store.path_of(sha256)).is_file():
-            return _missing(f"the bytes of {wheel} are gone from the store")
+        try:
+            path = path_here(artifact)
+        except Problem as problem:
+            return HttpResponse(problem.detail, status=problem.status, content_type="text/plain")
         answer = FileResponse(path.open("rb"), content_type="application/zip")
     elif artifact.core_metadata_sha256:
         answer = HttpResponse(artifact.core_metadata.encode(), content_type="text/plain")

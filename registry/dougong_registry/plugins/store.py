@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import tempfile
@@ -13,7 +14,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dougong_registry.problem import Refused, TooLarge
+from dougong_registry.problem import Full, Refused, TooLarge, Unavailable
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 STALE_S = 24 * 3600.0
 """An upload that did not grow for so long has nobody to finish it."""
@@ -72,7 +75,38 @@ def receive(chunks: Iterable[bytes]) -> Incoming:
     Raises:
         TooLarge: more than `WHEEL_MAX_BYTES`; nothing is left behind.
         Refused: there are no bytes.
+        Full: the disk has no room for them; nothing is left behind.
     """
+    try:
+        return _receive(chunks)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise full() from error
+        raise
+
+
+def receive_exactly(chunks: Iterable[bytes], sha256: str, where: str = "this file") -> Incoming:
+    """Receive bytes that must have a hash.
+
+    Raises:
+        Unavailable: they have another one; nothing is left behind.
+    """
+    incoming = receive(chunks)
+    if incoming.sha256 != sha256:
+        incoming.drop()
+        raise Unavailable(
+            f"{where} holds bytes of sha256 {incoming.sha256[:12]}, and should hold {sha256[:12]}: "
+            "it was changed, and is not used"
+        )
+    return incoming
+
+
+def full() -> Full:
+    """Say that the disk is full, and that nothing was taken."""
+    return Full("the hub's disk is full; nothing was kept. Send the wheel again later")
+
+
+def _receive(chunks: Iterable[bytes]) -> Incoming:
     folder = root() / "incoming"
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=folder)

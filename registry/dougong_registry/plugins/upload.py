@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
+from dougong_registry.plugins import store
 from dougong_registry.problem import TooLarge
 
 
@@ -18,10 +19,23 @@ class WheelUploadHandler(TemporaryFileUploadHandler):
         self.received_bytes = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        try:
+            self._receive(raw_data, start)
+        except BaseException:
+            # Closing is what takes the file away; the error would keep it open for a while.
+            self.file.close()
+            raise
+
+    def _receive(self, raw_data: bytes, start: int) -> None:
         self.received_bytes += len(raw_data)
         if self.received_bytes > settings.WHEEL_MAX_BYTES:
             raise TooLarge(
                 f"a wheel may have {settings.WHEEL_MAX_BYTES} bytes at most; "
                 "leave data sets and weights out of it"
             )
-        super().receive_data_chunk(raw_data, start)
+        try:
+            super().receive_data_chunk(raw_data, start)
+        except OSError as error:
+            if error.errno not in store.NO_ROOM:
+                raise
+            raise store.full() from error
