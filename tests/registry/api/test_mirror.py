@@ -135,7 +135,7 @@ class TestMirror:
     def test_a_hub_that_is_down_is_said(self, publish, repository, settings):
         publish("1.0")
         settings.DOUGONG_HF_ENDPOINT = "http://127.0.0.1:9"
-        with pytest.raises(CommandError, match="at http://127.0.0.1:9 did not do it"):
+        with pytest.raises(CommandError, match=r"at http://127\.0\.0\.1:9 did not do it"):
             call_command("mirror")
 
     def test_without_a_second_home_it_says_how_to_set_one(self, publish, settings):
