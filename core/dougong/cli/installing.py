@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dougong.resolving import MIN_AGE_H
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dougong.catalogue import Entry
     from dougong.hub import Hub
     from dougong.resolving import Release, Resolution, Wanted
-
-MIN_AGE_H = 72.0
 
 
 def install(
@@ -65,8 +65,9 @@ def install(
         if not json:
             _print_resolution(resolution, release, client)
         if not dry_run:
-            _install_release(client, release, deps=deps)
+            # First, because nothing may fail once something is installed.
             _keep_verdicts(client, resolution)
+            _install_release(client, release, deps=deps)
     if not dry_run:
         publishers = {release.distribution: release.publisher}
         done |= _finish(release.distribution, publishers, lock=not no_lock, quiet=json)

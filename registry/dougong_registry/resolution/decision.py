@@ -38,7 +38,7 @@ class Measured:
     finished_at: dt.datetime
     held_reason: str
     dtypes: tuple[str, ...]
-    """Those whose accuracy was measured, or that have a speed."""
+    """Those that have a speed, and the one asked for where its accuracy was measured."""
     speeds: tuple[Speed, ...]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from dougong_registry.advisories.selectors import revoked_among
 from dougong_registry.plugins.models import OperatorName, OperatorRecord, Plugin, Release
@@ -23,14 +24,14 @@ def resolve(name: str, wish: Wish) -> Decision:
         Missing: there is no such name, or nothing of it, or not this version, is published.
     """
     plugin, operator = _plugin(name)
-    candidates = _candidates(plugin, operator)
+    candidates = _candidates(plugin, operator, wish.dtype)
     if not candidates:
         raise Missing(f"nothing of {plugin.canonical} is published: no version has passed yet")
-    versions = {each.version for each in candidates}
-    if wish.version and wish.version not in versions:
+    versions = sorted({Version(each.version) for each in candidates})
+    if wish.version and Version(wish.version) not in versions:
         raise Missing(
             f"no version {wish.version} of {plugin.canonical} is published; "
-            f"there are {', '.join(sorted(versions))}"
+            f"there are {', '.join(map(str, versions))}"
         )
     return decide(candidates, wish)
 
@@ -48,16 +49,16 @@ def _plugin(name: str) -> tuple[Plugin, str]:
     return plugin, ""
 
 
-def _candidates(plugin: Plugin, operator: str) -> list[Candidate]:
+def _candidates(plugin: Plugin, operator: str, dtype: str) -> list[Candidate]:
     releases = list(
         Release.objects.filter(plugin=plugin, published_at__isnull=False)
         .select_related("artifact")
         .prefetch_related("operators")
     )
-    runs = _runs(releases, operator)
+    measured = _measured_of(releases, operator, dtype)
     revoked = revoked_among(release.artifact.sha256 for release in releases)
     return [
-        _candidate(plugin, release, operator, runs.get(release.pk, []))
+        _candidate(plugin, release, operator, measured.get(release.pk, []))
         if release.artifact.sha256 not in revoked
         else _candidate(plugin, release, operator, [], str(revoked[release.artifact.sha256]))
         for release in releases
@@ -65,7 +66,9 @@ def _candidates(plugin: Plugin, operator: str) -> list[Candidate]:
     ]
 
 
-def _runs(releases: Iterable[Release], operator: str) -> dict[int, list[Run]]:
+def _measured_of(
+    releases: Iterable[Release], operator: str, dtype: str
+) -> dict[int, list[Measured]]:
     """Read the runs that hold: official, the last that tells something on each hardware class.
 
     A run that a newer release took off the boards still tells of its own.
@@ -74,16 +77,17 @@ def _runs(releases: Iterable[Release], operator: str) -> dict[int, list[Run]]:
     if operator:
         rows = rows.filter(operator__name=operator)
     last: dict[tuple[int, str, str], Run] = {}
-    for run in rows.select_related("operator").prefetch_related("scores").order_by("-pk"):
+    rows = rows.select_related("operator").prefetch_related("scores").defer("payload")
+    for run in rows.order_by("-pk"):
         last.setdefault((run.operator_id, run.device, run.hardware_class), run)
-    found: dict[int, list[Run]] = {}
+    found: dict[int, list[Measured]] = {}
     for run in last.values():
-        found.setdefault(run.operator.release_id, []).append(run)
+        found.setdefault(run.operator.release_id, []).append(_measured(run, dtype))
     return found
 
 
 def _candidate(
-    plugin: Plugin, release: Release, operator: str, runs: Iterable[Run], revoked: str = ""
+    plugin: Plugin, release: Release, operator: str, measured: list[Measured], revoked: str = ""
 ) -> Candidate:
     records = [each for each in release.operators.all() if operator in ("", each.name)]
     quarantined = plugin.status == "quarantined"
@@ -104,7 +108,7 @@ def _candidate(
         quarantined_reason=plugin.status_reason if quarantined else "",
         devices=_declared(records, "devices"),
         dtypes=_declared(records, "dtypes"),
-        measured=tuple(map(_measured, runs)),
+        measured=tuple(measured),
     )
 
 
@@ -113,10 +117,13 @@ def _declared(records: Iterable[OperatorRecord], word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _measured(run: Run) -> Measured:
+def _measured(run: Run, dtype: str) -> Measured:
     scores = sorted(run.scores.all(), key=lambda each: (each.dtype, each.mode))
-    rows = json.loads(run.payload).get("accuracy") or ()
-    dtypes = {str(row["dtype"]) for row in rows} | {score.dtype for score in scores}
+    dtypes = {score.dtype for score in scores}
+    # A payload is large: it is read only where the scores leave the question open.
+    if dtype and dtype not in dtypes:
+        rows = json.loads(run.payload).get("accuracy") or ()
+        dtypes |= {dtype} & {str(row["dtype"]) for row in rows}
     return Measured(
         operator=run.operator.name,
         device=run.device,

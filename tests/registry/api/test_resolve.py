@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -16,6 +17,7 @@ from django.utils import timezone
 from dougong_registry.advisories.models import Advisory, Revocation
 from dougong_registry.audit.models import Entry
 from dougong_registry.plugins.models import Artifact, Plugin, Release
+from dougong_registry.submissions.models import Job
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -50,6 +52,24 @@ class TestResolve:
         path = release["url"].partition("/files/")[2]
         body = b"".join(client.get(f"/files/{path}").streaming_content)
         assert hashlib.sha256(body).hexdigest() == release["sha256"]
+
+    def test_accuracy_without_a_speed_is_measured_too(
+        self, ada, runner, wheel_of, client, verdict_of
+    ):
+        sent = ada.submit(wheel_of(version="1.0")).json()
+        job = Job.objects.get(submission_id=sent["id"])
+        runner.claim(job)
+        runner.discover(job)
+        verdict = verdict_of(job)
+        verdict.accuracy.append(dataclasses.replace(verdict.accuracy[0], dtype="bfloat16"))
+        assert runner.send(job, verdict).status_code == 201
+        assert runner.complete(job).status_code == 200
+        assert resolve(client, dtype="bfloat16")["evidence"][0]["dtypes"] == ["bfloat16", "float32"]
+        assert resolve(client, dtype="float16")["release"] is None
+
+    def test_a_version_is_found_however_it_is_spelt(self, publish, client):
+        publish("1.0")
+        assert resolve(client, version="1.0.0")["release"]["version"] == "1.0"
 
     def test_an_operator_leads_to_its_plugin(self, publish, client):
         publish("1.0")
