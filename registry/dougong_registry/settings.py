@@ -18,7 +18,7 @@ DOUGONG_BROKER_URL = (
 
 # A second home of the wheels: a dataset on the Hugging Face Hub; empty means none.
 DOUGONG_HF_REPO = os.environ.get("DOUGONG_HF_REPO", "")
-DOUGONG_HF_ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+HF_ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 WHEEL_MAX_BYTES = 256 * 1024 * 1024
 JOB_LEASE_S = 60

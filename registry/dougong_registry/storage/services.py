@@ -24,7 +24,7 @@ def second_home() -> Store:
     """
     if not settings.DOUGONG_HF_REPO:
         raise Refused("no second home is set; set DOUGONG_HF_REPO to a dataset, owner/name")
-    return HuggingFaceStore(repo=settings.DOUGONG_HF_REPO, endpoint=settings.DOUGONG_HF_ENDPOINT)
+    return HuggingFaceStore(repo=settings.DOUGONG_HF_REPO, endpoint=settings.HF_ENDPOINT)
 
 
 def without_copy() -> QuerySet[Artifact]:

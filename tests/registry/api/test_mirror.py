@@ -43,7 +43,7 @@ def repository(settings, monkeypatch, tmp_path):
     repository = huggingface_server.Repository()
     server = huggingface_server.serve(repository)
     settings.DOUGONG_HF_REPO = huggingface_server.REPO
-    settings.DOUGONG_HF_ENDPOINT = f"http://127.0.0.1:{server.server_port}"
+    settings.HF_ENDPOINT = f"http://127.0.0.1:{server.server_port}"
     yield repository
     server.shutdown()
     server.server_close()
@@ -134,7 +134,7 @@ class TestMirror:
 
     def test_a_hub_that_is_down_is_said(self, publish, repository, settings):
         publish("1.0")
-        settings.DOUGONG_HF_ENDPOINT = "http://127.0.0.1:9"
+        settings.HF_ENDPOINT = "http://127.0.0.1:9"
         with pytest.raises(CommandError, match=r"at http://127\.0\.0\.1:9 did not do it"):
             call_command("mirror")
 
