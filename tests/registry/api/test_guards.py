@@ -5,19 +5,31 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from dougong_registry.advisories.services import advisory_publish
 from dougong_registry.guards.install import install
 from dougong_registry.guards.rules import GUARDS
 from dougong_registry.plugins.models import Release
 from dougong_registry.runs.models import Run, Runner
+from dougong_registry.storage.models import Location
 
 
 @pytest.fixture
 def published(ada, runner, job, verdict_of):
-    """One plugin all the way to the index, so that every guarded table has a row."""
+    """One plugin all the way to the index and back, so that every guarded table has a row."""
     runner.claim(job)
     runner.discover(job)
     assert runner.send(job, verdict_of(job)).status_code == 201
     assert runner.complete(job).status_code == 200
+    uri = f"hf://datasets/acme/artifacts@{'0' * 40}/file"
+    Location.objects.create(artifact=job.submission.release.artifact, uri=uri)
+    advisory_publish(
+        plugin="acme-rms",
+        versions="*",
+        kind="malware",
+        severity="critical",
+        summary="sends keys away",
+        revoke=True,
+    )
 
 
 def attempt(sql: str) -> int:
