@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from dougong import hardware
 from dougong.contracts.definition import Cost
 from dougong.errors import DougongError
-from dougong_ci import hardware
 from dougong_ci.judge import host
 from dougong_ci.judge.memory import shared_bytes
 from dougong_ci.report.verdict import DEVICES
@@ -95,7 +95,7 @@ class Cpu:
 
     def hardware_class(self) -> str:
         """Return `cpu-<model>-<cores>c`."""
-        return hardware_class()
+        return hardware.hardware_class()
 
     def fingerprint(self) -> dict[str, Any]:
         """Return processor, memory and software."""

@@ -6,9 +6,9 @@ import errno
 import logging
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.defaults import server_error

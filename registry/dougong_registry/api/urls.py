@@ -29,13 +29,13 @@ from dougong_registry.api.reads import (
     RunDetailApi,
 )
 from dougong_registry.api.releases import ReleaseUnyankApi, ReleaseYankApi
-from dougong_registry.api.runners import HeartbeatApi
 from dougong_registry.api.resolve import (
     AdvisoryDetailApi,
     AdvisoryListApi,
     ResolveApi,
     RevocationsApi,
 )
+from dougong_registry.api.runners import HeartbeatApi
 from dougong_registry.api.submissions import (
     ArtifactApi,
     SubmissionCancelApi,
