@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "dougong_registry.search",
     "dougong_registry.rehearsal",
     "dougong_registry.web",
+    "dougong_registry.exports",
     "dougong_registry.guards",
 ]
 MIDDLEWARE = [

@@ -1,0 +1,86 @@
+"""Whether what was imported is what runners signed and what the audit log says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from dougong_ci.report import signing
+from dougong_ci.report.verdict import from_json
+from dougong_registry.audit.services import verify
+from dougong_registry.exports.manifest import Manifest
+from dougong_registry.problem import Refused
+from dougong_registry.runs import verdicts
+from dougong_registry.runs.models import Run
+
+SIGNED_COLUMNS = {"verdict_id": "id"} | {
+    name: name for name in ("contract", "suite", "device", "hardware_class", "outcome", "code")
+}
+"""Columns of a run that repeat what its payload says, and the field there."""
+CHUNK_ROWS = 20
+
+
+def check_audit(found: Manifest) -> None:
+    """Walk the audit log to the head that the manifest names.
+
+    Raises:
+        Refused: it is broken, or ends elsewhere.
+    """
+    chain = verify()
+    if chain.broken_at is not None:
+        raise Refused(f"the audit log of the export is broken: {chain.reason}")
+    if (chain.entries, chain.head) != (found.audit_entries, found.audit_head):
+        raise Refused(
+            f"the audit log has {chain.entries} entries up to {chain.head}, the manifest says "
+            f"{found.audit_entries} up to {found.audit_head}"
+        )
+
+
+def check_runs(*, recompute: bool) -> None:
+    """Hold every run to the signature of its runner and to its signed payload.
+
+    Raises:
+        Refused: names the run and what of it is not as it was signed.
+    """
+    runs = Run.objects.select_related("runner").order_by("pk")
+    for run in runs.iterator(chunk_size=CHUNK_ROWS):
+        _check_signature(run)
+        _check_columns(run)
+        if recompute:
+            _check_scores(run)
+
+
+def _check_signature(run: Run) -> None:
+    payload = run.payload.encode()
+    if hashlib.sha256(payload).hexdigest() != run.payload_sha256:
+        raise Refused(f"run {run.verdict_id}: the payload is not that of its sha256")
+    runner = run.runner
+    if run.key_id != runner.key_id or signing.key_id(runner.public_key) != runner.key_id:
+        raise Refused(
+            f"run {run.verdict_id}: it is of key {run.key_id}, runner {runner} of another"
+        )
+    if not signing.verify(payload, run.signature, runner.public_key):
+        raise Refused(f"run {run.verdict_id}: the signature is not of this payload by {runner}")
+
+
+def _check_columns(run: Run) -> None:
+    said = json.loads(run.payload)
+    for column, field in SIGNED_COLUMNS.items():
+        if getattr(run, column) != said.get(field):
+            raise Refused(
+                f"run {run.verdict_id}: {column} is {getattr(run, column)!r}, signed was "
+                f"{said.get(field)!r}"
+            )
+
+
+def _check_scores(run: Run) -> None:
+    computed = {
+        (s.dtype, s.mode): (s.speedup, s.ci_low, s.ci_high, s.coverage, s.restarts, s.decision)
+        for s in verdicts.recompute_scores(from_json(run.payload))
+    }
+    kept = {
+        (s.dtype, s.mode): (s.speedup, s.ci_low, s.ci_high, s.coverage, s.restarts, s.decision)
+        for s in run.scores.all()
+    }
+    if computed != kept:
+        raise Refused(f"run {run.verdict_id}: its scores are not those of its raw samples")

@@ -1,0 +1,55 @@
+"""What leaves the hub: every table of it, but for what opens a door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+from dougong_registry.submissions.queue import new_nonce
+
+LEFT_OUT: Mapping[str, str] = {
+    "people.apitoken": "the hash of a token could be tried offline; people make new tokens",
+}
+"""Tables that never leave, and why."""
+
+MADE_ANEW: Mapping[tuple[str, str], Callable[[], str]] = {
+    # Whoever holds the nonce of a job may report on it; an imported job is claimed with another.
+    ("submissions.job", "nonce"): new_nonce,
+}
+"""Columns that never leave, and what fills them in the hub that imports."""
+
+ModelType = type[models.Model]
+
+
+def hub_models() -> list[ModelType]:
+    """Return the models of every table of the hub, by label."""
+    found = [
+        model
+        for config in apps.get_app_configs()
+        if config.name.startswith("dougong_registry.")
+        for model in config.get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy
+    ]
+    return sorted(found, key=lambda model: model._meta.label_lower)
+
+
+def exported_models() -> list[ModelType]:
+    """Return the models whose rows leave, by label."""
+    return [model for model in hub_models() if model._meta.label_lower not in LEFT_OUT]
+
+
+def exported_fields(model: ModelType) -> Iterator[models.Field[Any, Any]]:
+    """Yield the columns of a model that leave."""
+    for field in model._meta.concrete_fields:
+        private = (model._meta.label_lower, field.attname) in MADE_ANEW
+        if not private and not field.generated:
+            yield field
+
+
+def private_names() -> list[str]:
+    """Return the tables and columns that stay, for the manifest."""
+    columns = [f"{label}.{name}" for label, name in MADE_ANEW]
+    return sorted([*LEFT_OUT, *columns])

@@ -1,0 +1,342 @@
+"""A hub leaves as files and comes back the same; what was changed on the way is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+
+from dougong_registry.exports.policy import LEFT_OUT, MADE_ANEW, exported_models, hub_models
+from dougong_registry.guards.rules import GUARDS
+from dougong_registry.people.models import ApiToken
+from dougong_registry.submissions.models import Job
+
+SERVER = os.environ.get("DOUGONG_TEST_POSTGRES_URL", "")
+PAGES = (
+    "/api/v1/boards",
+    "/api/v1/boards/norm.rms@1",
+    "/boards/",
+    "/boards/norm.rms@1/",
+    "/operators/",
+    "/simple/acme-rms/",
+)
+READ_PAGES = """
+import django, json, sys
+django.setup()
+from django.test import Client
+client = Client()
+answers = [client.get(page) for page in sys.argv[1:]]
+print(json.dumps([[answer.status_code, answer.content.decode()] for answer in answers]))
+"""
+
+
+class OtherHub:
+    """Another hub, met through its own processes only."""
+
+    def __init__(self, home: Path, database_url: str = "") -> None:
+        self.home = home
+        self.env = {
+            **os.environ,
+            "DOUGONG_HOME": str(home),
+            "DOUGONG_DATABASE_URL": database_url or f"sqlite:///{home / 'hub.sqlite3'}",
+            "DOUGONG_DEBUG": "1",
+            "DOUGONG_ALLOWED_HOSTS": "*",
+            "DJANGO_SETTINGS_MODULE": "dougong_registry.settings",
+        }
+        assert self.command("migrate", "-v", "0").returncode == 0
+
+    def command(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return self._run("-m", "dougong_registry", *map(str, arguments))
+
+    def pages(self) -> list[list[object]]:
+        done = self._run("-W", "ignore", "-c", READ_PAGES, *PAGES)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def hub(ada, runner, job, verdict_of, wheel_of):
+    """A release on a board, a newer one that waits for its judge, and a yank."""
+    runner.claim(job)
+    runner.discover(job)
+    assert runner.send(job, verdict_of(job)).status_code == 201
+    assert runner.complete(job).status_code == 200
+    newer = ada.submit(wheel_of(version="1.1"), "acme_rms-1.1-py3-none-any.whl")
+    assert newer.status_code == 201
+    return Client()
+
+
+@pytest.fixture
+def out(hub, tmp_path) -> Path:
+    folder = tmp_path / "out"
+    call_command("export", folder)
+    return folder
+
+
+@pytest.fixture
+def other(tmp_path) -> OtherHub:
+    return OtherHub(tmp_path / "other")
+
+
+@pytest.fixture
+def postgres():
+    """The address of a new, empty database."""
+    if not SERVER:
+        pytest.skip("DOUGONG_TEST_POSTGRES_URL names no server")
+    name = f"dougong_{uuid.uuid4().hex}"
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{name}"))
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def pages_of(hub: Client) -> list[list[object]]:
+    answers = [hub.get(page) for page in PAGES]
+    assert {answer.status_code for answer in answers} == {200}
+    return [[answer.status_code, answer.content.decode()] for answer in answers]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def signed_anew(folder: Path, label: str) -> None:
+    """What a careful forger does: the manifest names the hash of the changed file."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    data = (folder / "tables" / f"{label}.jsonl").read_bytes()
+    manifest["tables"][label]["sha256"] = hashlib.sha256(data).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def change(folder: Path, label: str, old: str, new: str, *, forge: bool = True) -> None:
+    path = folder / "tables" / f"{label}.jsonl"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    if forge:
+        signed_anew(folder, label)
+
+
+def test_exported_twice_is_the_same_bytes(hub, out, tmp_path):
+    call_command("export", tmp_path / "again")
+    assert files_of(out) == files_of(tmp_path / "again")
+
+
+def test_the_manifest_counts_and_hashes_what_is_there(out):
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest["tables"]) == {model._meta.label_lower for model in exported_models()}
+    for label, entry in manifest["tables"].items():
+        data = (out / "tables" / f"{label}.jsonl").read_bytes()
+        assert entry == {
+            "rows": data.count(b"\n"),
+            "size_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+    assert manifest["artifacts"] == 2
+    assert manifest["tables"]["runs.run"]["rows"] == 1
+    assert manifest["private"] == ["people.apitoken", "submissions.job.nonce"]
+
+
+@pytest.mark.timeout(300)
+def test_an_import_is_the_same_hub(hub, out, other, tmp_path):
+    done = other.command("import", out, "--recompute")
+    assert done.returncode == 0, done.stderr
+    pages = other.pages()
+    assert pages == pages_of(hub)
+    assert all("acme" in str(text) for _, text in pages[1:])
+    assert other.command("export", tmp_path / "again").returncode == 0
+    assert files_of(tmp_path / "again") == files_of(out)
+    assert "unbroken" in other.command("audit", "verify").stdout
+    assert files_of(other.home / "artifacts") == files_of(out / "artifacts")
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+def test_from_one_engine_to_the_other_and_back(hub, out, other, postgres, tmp_path):
+    middle = OtherHub(tmp_path / "middle", postgres)
+    assert middle.command("import", out).returncode == 0
+    assert middle.pages() == pages_of(hub)
+    assert middle.command("export", tmp_path / "two").returncode == 0
+    assert files_of(tmp_path / "two") == files_of(out)
+    assert middle.command("token_create", "--login", "eve").returncode == 0
+    assert other.command("import", tmp_path / "two").returncode == 0
+    assert other.command("export", tmp_path / "three").returncode == 0
+    assert files_of(tmp_path / "three") == files_of(out)
+
+
+def test_an_imported_hub_goes_on_and_keeps_what_stands(out, other):
+    assert other.command("import", out).returncode == 0
+    assert other.command("token_create", "--login", "eve").returncode == 0
+    with_sql = "import django; django.setup(); from django.db import connection; "
+    done = other._run("-c", with_sql + "connection.cursor().execute('DELETE FROM runs_run')")
+    assert "a verdict stands" in done.stderr
+
+
+def test_what_opens_a_door_never_leaves(ada, job, out):
+    everything = b"".join(files_of(out).values()).decode("utf-8", "replace")
+    secrets = [ada.token, *Job.objects.values_list("nonce", flat=True)]
+    secrets += ApiToken.objects.values_list("token_sha256", flat=True)
+    assert len(secrets) > 3
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+def test_every_column_that_sounds_secret_is_decided():
+    """A new table leaves by itself, so whoever adds a secret must say so in the policy."""
+    public = {"runs.run.signature", "runs.runner.public_key"}
+    suspicious = {
+        f"{model._meta.label_lower}.{field.attname}"
+        for model in exported_models()
+        for field in model._meta.concrete_fields
+        if re.search(
+            r"token|secret|password|nonce|private|(?<!confusable_)key$|signature", field.attname
+        )
+    }
+    assert suspicious - {f"{label}.{name}" for label, name in MADE_ANEW} == public
+    assert set(LEFT_OUT) <= {model._meta.label_lower for model in hub_models()}
+
+
+def test_no_column_forgets_its_value_when_it_is_imported():
+    forgetful = [
+        str(field)
+        for model in hub_models()
+        for field in model._meta.concrete_fields
+        if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    ]
+    assert forgetful == []
+
+
+def test_a_hub_with_rows_is_not_imported_into(hub, out):
+    before = Job.objects.count()
+    with pytest.raises(CommandError, match="not empty: there are rows in"):
+        call_command("import", out)
+    assert Job.objects.count() == before
+
+
+TAMPERED = {
+    "a changed line": (
+        lambda out: change(out, "runs.score", '"speedup":1', '"speedup":9', forge=False),
+        "runs.score.jsonl was changed",
+    ),
+    "a missing table": (
+        lambda out: (out / "tables" / "runs.score.jsonl").unlink(),
+        "runs.score.jsonl is missing",
+    ),
+    "a score and the manifest": (
+        lambda out: change(out, "runs.score", '"speedup":1', '"speedup":9'),
+        "its scores are not those of its raw samples",
+    ),
+    "a payload and the manifest": (
+        lambda out: change(out, "runs.run", "1.5x", "9.5x"),
+        "the payload is not that of its sha256",
+    ),
+    "an outcome and the manifest": (
+        lambda out: change(out, "runs.run", '"outcome":"passed","pay', '"outcome":"failed","pay'),
+        "outcome is 'failed', signed was 'passed'",
+    ),
+    "an audit entry and the manifest": (
+        lambda out: change(out, "audit.entry", "runner.registered", "runner.forgotten."),
+        "was changed after it was made",
+    ),
+    "the end of the audit log cut off": (
+        lambda out: cut_last(out, "audit.entry"),
+        "entries up to",
+    ),
+    "a missing wheel": (
+        lambda out: shutil.rmtree(out / "artifacts"),
+        "are missing",
+    ),
+    "a changed wheel": (
+        lambda out: next(p for p in (out / "artifacts").rglob("*") if p.is_file()).write_bytes(
+            b"x"
+        ),
+        "was changed: it is not the",
+    ),
+    "a line that is no row": (
+        lambda out: change(out, "runs.score", '"mode":', '"mood":'),
+        "line 1 must have exactly the columns",
+    ),
+    "a link to nowhere": (
+        lambda out: change(out, "runs.score", '"run_id":1', '"run_id":999'),
+        "the database refuses the export",
+    ),
+    "another version": (
+        lambda out: edit(out, lambda manifest: manifest["migrations"].pop()),
+        "bring both to one version",
+    ),
+    "another format": (
+        lambda out: edit(out, lambda manifest: manifest.update(format="dougong-export/0")),
+        "this hub reads dougong-export/1",
+    ),
+    "no manifest": (lambda out: (out / "manifest.json").unlink(), "is no export"),
+}
+
+
+def cut_last(folder: Path, label: str) -> None:
+    path = folder / "tables" / f"{label}.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    signed_anew(folder, label)
+
+
+def edit(folder: Path, act) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    act(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.timeout(600)
+def test_what_was_changed_on_the_way_is_refused_and_nothing_stays(out, other, tmp_path):
+    """One empty hub for all attempts: each must leave it empty for the next."""
+    for name, (tamper, reason) in TAMPERED.items():
+        forged = tmp_path / "forged"
+        shutil.copytree(out, forged)
+        tamper(forged)
+        done = other.command("import", forged, "--recompute")
+        assert done.returncode == 2, name
+        assert reason in done.stderr, name
+        assert len(done.stderr.strip().splitlines()) == 1, name
+        shutil.rmtree(forged)
+    assert other.command("import", out).returncode == 0
+
+
+def test_without_wheels_only_if_asked_for(hub, other, tmp_path):
+    call_command("export", tmp_path / "thin", "--no-artifacts")
+    assert not (tmp_path / "thin" / "artifacts").exists()
+    assert "has no wheels" in other.command("import", tmp_path / "thin").stderr
+    assert other.command("import", tmp_path / "thin", "--no-artifacts").returncode == 0
+
+
+def test_an_export_never_overwrites_and_a_failed_one_leaves_nothing(hub, out, tmp_path):
+    with pytest.raises(CommandError, match="exists; name a folder that does not"):
+        call_command("export", out)
+    for path in (tmp_path / "artifacts").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"rotten")
+    with pytest.raises(CommandError, match="are not those of its sha256 any more"):
+        call_command("export", tmp_path / "bad")
+    assert [path.name for path in tmp_path.iterdir() if "bad" in path.name] == []
+
+
+def test_guards_name_tables_that_exist(db):
+    assert {guard.table for guard in GUARDS} <= set(connection.introspection.table_names())
