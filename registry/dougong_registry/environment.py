@@ -15,9 +15,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import platformdirs
 
+# Without recursive triggers, INSERT OR REPLACE takes a guarded row away and asks no guard.
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
-    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-20000; PRAGMA mmap_size=134217728"
+    "PRAGMA recursive_triggers=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-20000; "
+    "PRAGMA mmap_size=134217728"
 )
 BUSY_TIMEOUT_S = 10
 

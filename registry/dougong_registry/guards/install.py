@@ -39,8 +39,8 @@ def install(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(_FUNCTION)
         for guard in GUARDS:
             if guard.table in tables:
-                cursor.execute(_dropped(guard, connection.vendor))
-                cursor.execute(_created(guard, connection))
+                for statement in (*_dropped(guard, connection), *_created(guard, connection)):
+                    cursor.execute(statement)
 
 
 def lift(connection: BaseDatabaseWrapper) -> None:
@@ -49,15 +49,22 @@ def lift(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         for guard in GUARDS:
             if guard.table in tables:
-                cursor.execute(_dropped(guard, connection.vendor))
+                for statement in _dropped(guard, connection):
+                    cursor.execute(statement)
 
 
-def _dropped(guard: Guard, vendor: str) -> str:
-    where = f' ON "{guard.table}"' if vendor == "postgresql" else ""
-    return f'DROP TRIGGER IF EXISTS "{guard.name}"{where}'
+def _dropped(guard: Guard, connection: BaseDatabaseWrapper) -> list[str]:
+    if connection.vendor != "postgresql":
+        return [f'DROP TRIGGER IF EXISTS "{guard.name}"']
+    return [f'DROP TRIGGER IF EXISTS "{name}" ON "{guard.table}"' for name in _names(guard)]
 
 
-def _created(guard: Guard, connection: BaseDatabaseWrapper) -> str:
+def _names(guard: Guard) -> list[str]:
+    truncating = [f"{guard.name}_all"] if guard.event == "delete" else []
+    return [guard.name, *truncating]
+
+
+def _created(guard: Guard, connection: BaseDatabaseWrapper) -> list[str]:
     differs = "IS DISTINCT FROM" if connection.vendor == "postgresql" else "IS NOT"
     changed = " OR ".join(f'NEW."{name}" {differs} OLD."{name}"' for name in guard.columns)
     conditions = [f"({part})" for part in (guard.when, changed) if part]
@@ -65,6 +72,12 @@ def _created(guard: Guard, connection: BaseDatabaseWrapper) -> str:
     event = guard.event.partition("_")[0].upper()
     head = f'CREATE TRIGGER "{guard.name}" BEFORE {event} ON "{guard.table}" FOR EACH ROW {when}'
     text = guard.message.replace("'", "''")
-    if connection.vendor == "postgresql":
-        return f"{head} EXECUTE FUNCTION dougong_refuse('{text}')"
-    return f"{head} BEGIN SELECT RAISE(ABORT, '{text}'); END"
+    if connection.vendor != "postgresql":
+        return [f"{head} BEGIN SELECT RAISE(ABORT, '{text}'); END"]
+    refuse = f"EXECUTE FUNCTION dougong_refuse('{text}')"
+    # TRUNCATE takes every row and fires no trigger of a row.
+    truncating = [
+        f'CREATE TRIGGER "{name}" BEFORE TRUNCATE ON "{guard.table}" FOR EACH STATEMENT {refuse}'
+        for name in _names(guard)[1:]
+    ]
+    return [f"{head} {refuse}", *truncating]

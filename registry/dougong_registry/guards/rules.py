@@ -17,7 +17,7 @@ class Guard:
 
     table: str
     event: str
-    """`update` or `delete`."""
+    """`update` or `delete`; a second one of a table has a suffix, as `update_revoked`."""
     message: str
     columns: tuple[str, ...] = EVERYTHING
     """Of an update: those that may not change; none named means all."""
@@ -51,7 +51,33 @@ GUARDS: tuple[Guard, ...] = (
     *only_added_to("plugins_operatorname", "names are never freed"),
     *only_added_to("plugins_operatorrecord", "it is what a sealed release says of itself"),
     *only_added_to("plugins_artifact", "bytes and their hash are for ever"),
+    kept("people_identity", "what a person did stays theirs"),
+    Guard(
+        table="people_identity",
+        event="update",
+        columns=("provider", "external_id"),
+        message="people_identity: who somebody is never changes, only the login",
+    ),
+    Guard(
+        table="people_apitoken",
+        event="update",
+        columns=("identity_id", "token_sha256", "hint", "scope", "created_at", "expires_at"),
+        message="people_apitoken: a token never changes hands, scope or time; make another",
+    ),
+    Guard(
+        table="people_apitoken",
+        event="update_revoked",
+        columns=("revoked_at",),
+        when="OLD.revoked_at IS NOT NULL",
+        message="people_apitoken: a revoked token stays revoked",
+    ),
     kept("plugins_provider", "names are never freed"),
+    Guard(
+        table="plugins_provider",
+        event="update",
+        columns=("name", "confusable_key"),
+        message="plugins_provider: a name never changes",
+    ),
     kept("plugins_plugin", "names are never freed"),
     Guard(
         table="plugins_plugin",
@@ -67,6 +93,34 @@ GUARDS: tuple[Guard, ...] = (
         when="OLD.sealed_at IS NOT NULL",
         message="plugins_release is sealed: publish the change under a new version",
     ),
+    Guard(
+        table="plugins_release",
+        event="update_published",
+        columns=("published_at",),
+        when="OLD.published_at IS NOT NULL",
+        message="plugins_release was offered: yank it with a reason",
+    ),
+    kept("submissions_submission", "it is what happened"),
+    Guard(
+        table="submissions_submission",
+        event="update",
+        columns=("release_id", "submitter_id", "sha256", "created_at"),
+        message="submissions_submission: what was submitted never changes",
+    ),
+    kept("submissions_job", "it is what happened"),
+    Guard(
+        table="submissions_job",
+        event="update",
+        columns=("submission_id", "retry", "created_at"),
+        message="submissions_job: what was ordered never changes",
+    ),
+    Guard(
+        table="submissions_job",
+        event="update_over",
+        columns=("state", "finished_at"),
+        when="OLD.state IN ('done', 'failed')",
+        message="submissions_job: a job that is over stays over; order another",
+    ),
     kept("runs_run", "a verdict stands; a later one takes its place on the boards"),
     Guard(
         table="runs_run",
@@ -74,6 +128,7 @@ GUARDS: tuple[Guard, ...] = (
         columns=(
             "verdict_id",
             "submission_id",
+            "job_id",
             "operator_id",
             "runner_id",
             "contract",
@@ -82,11 +137,15 @@ GUARDS: tuple[Guard, ...] = (
             "hardware_class",
             "outcome",
             "code",
+            "summary",
             "official",
             "payload",
             "payload_sha256",
             "signature",
             "key_id",
+            "started_at",
+            "finished_at",
+            "recorded_at",
         ),
         message="runs_run holds what was signed: it never changes",
     ),

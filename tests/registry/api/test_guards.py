@@ -8,9 +8,11 @@ from django.db import IntegrityError, connection, transaction
 from dougong_registry.advisories.services import advisory_publish
 from dougong_registry.guards.install import install
 from dougong_registry.guards.rules import GUARDS
+from dougong_registry.people.models import ApiToken
 from dougong_registry.plugins.models import Release
 from dougong_registry.runs.models import Run, Runner
 from dougong_registry.storage.models import Location
+from dougong_registry.submissions.models import Job
 
 
 @pytest.fixture
@@ -109,10 +111,44 @@ def test_a_release_may_change_until_it_is_sealed(job):
     assert Release.objects.update(license="MIT") == 1
 
 
-def test_a_revoked_runner_stays_revoked(runner):
-    assert Runner.objects.update(revoked_at="2026-01-01T00:00:00Z") == 1
-    with pytest.raises(IntegrityError, match="stays revoked"), transaction.atomic():
-        Runner.objects.update(revoked_at=None)
+LATER = "2026-01-01T00:00:00Z"
+FROM_THEN_ON = {
+    "guard_runs_runner_update_revoked": (Runner, {"revoked_at": LATER}, {"revoked_at": None}),
+    "guard_people_apitoken_update_revoked": (ApiToken, {"revoked_at": LATER}, {"revoked_at": None}),
+    "guard_plugins_release_update_published": (Release, {}, {"published_at": None}),
+    "guard_submissions_job_update_over": (Job, {}, {"state": "queued", "finished_at": None}),
+}
+"""What may happen once, and then never be taken back."""
+
+
+def test_every_guard_from_a_moment_on_is_attempted():
+    plain = {"update", "delete"}
+    assert set(FROM_THEN_ON) == {guard.name for guard in GUARDS if guard.event not in plain}
+
+
+@pytest.mark.parametrize("name", FROM_THEN_ON)
+def test_what_happened_is_not_taken_back(published, name):
+    model, first, back = FROM_THEN_ON[name]
+    if first:
+        assert model.objects.update(**first) == 1
+    (message,) = (guard.message for guard in GUARDS if guard.name == name)
+    with pytest.raises(IntegrityError, match=message.partition(":")[0]), transaction.atomic():
+        model.objects.update(**back)
+
+
+@pytest.mark.parametrize("guard", [g for g in GUARDS if g.event == "delete"], ids=lambda g: g.table)
+def test_there_is_no_way_around_a_delete(published, guard):
+    """SQLite's REPLACE and PostgreSQL's TRUNCATE take rows away without deleting them."""
+    table, before = guard.table, rows(guard.table)
+    around = {
+        "sqlite": f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"',
+        "postgresql": f'TRUNCATE "{table}" CASCADE',
+    }
+    # PostgreSQL truncates nothing that has checks waiting for the end of the transaction.
+    connection.check_constraints()
+    with pytest.raises(IntegrityError, match=r"keeps every row|is only added to"):
+        attempt(around[connection.vendor])
+    assert rows(table) == before
 
 
 def test_installing_twice_is_installing_once(db):

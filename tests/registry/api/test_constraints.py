@@ -1,0 +1,293 @@
+"""Every rule that the database holds, met by an attempt to break it past all of our code.
+
+The lists here are held against the models and against what the database says of itself: a
+constraint that is added without an attempt fails the first tests of this file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from dougong_registry.exports.policy import hub_models
+from dougong_registry.guards.install import install, lift
+from dougong_registry.plugins.models import Artifact, Release
+
+NOW = timezone.now()
+HEX = "e" * 64
+
+CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "identity_login_plain": [
+        ("people.identity", {"login": "<ada>"}),
+        ("people.identity", {"login": ""}),
+    ],
+    "api_token_expires_after_creation": [("people.apitoken", {"expires_at": F("created_at")})],
+    "api_token_is_hashed": [("people.apitoken", {"token_sha256": "dgp_plain"})],
+    "api_token_scope_known": [("people.apitoken", {"scope": "admin"})],
+    "audit_seq_from_one": [("audit.entry", {"seq": 0})],
+    "audit_hash_hex": [("audit.entry", {"hash": "E" * 64})],
+    "plugin_status_known": [("plugins.plugin", {"status": "gone", "status_reason": "why"})],
+    "plugin_status_has_reason": [("plugins.plugin", {"status": "quarantined"})],
+    "plugin_canonical_pep503": [
+        ("plugins.plugin", {"canonical": name}) for name in ("Acme", "acme_rms", "-acme", "a--b")
+    ],
+    "artifact_sha256_hex": [("plugins.artifact", {"sha256": "E" * 64})],
+    "artifact_not_empty": [("plugins.artifact", {"size_bytes": 0})],
+    "artifact_metadata_has_hash": [("plugins.artifact", {"core_metadata_sha256": ""})],
+    "release_yank_has_reason": [("plugins.release", {"yanked_at": NOW, "yanked_reason": ""})],
+    "release_published_is_sealed": [("plugins.release", {"published_at": NOW, "sealed_at": None})],
+    "operator_name_provider_slash_name": [
+        ("plugins.operatorname", {"name": name}) for name in ("acme", "Acme/rms", "a/b/c", "/rms")
+    ],
+    "operator_record_family_known": [("plugins.operatorrecord", {"family": "magic"})],
+    "submission_sha256_hex": [("submissions.submission", {"sha256": "short"})],
+    "submission_state_known": [("submissions.submission", {"state": "lost"})],
+    "submission_finished_has_time": [
+        ("submissions.submission", {"state": "judged", "finished_at": None}),
+        ("submissions.submission", {"state": "queued", "finished_at": NOW}),
+    ],
+    "submission_failed_has_reason": [
+        ("submissions.submission", {"state": "failed", "finished_at": NOW, "error": ""})
+    ],
+    "job_state_known": [("submissions.job", {"state": "lost"})],
+    "job_retry_has_time": [
+        ("submissions.job", {"retry": 1, "not_before": None}),
+        ("submissions.job", {"retry": 0, "not_before": NOW}),
+    ],
+    "job_lease_only_while_leased": [
+        ("submissions.job", {"lease_expires_at": NOW}),
+        ("submissions.job", {"state": "leased", "lease_expires_at": None}),
+    ],
+    "run_outcome_known": [("runs.run", {"outcome": "fine"})],
+    "run_payload_sha256_hex": [("runs.run", {"payload_sha256": "short"})],
+    "score_interval_ordered": [
+        ("runs.score", {"ci_high": F("ci_low") - 0.1}),
+        ("runs.score", {"ci_low": 0.0}),
+        ("runs.score", {"speedup": 0.0}),
+    ],
+    "score_coverage_share": [
+        ("runs.score", {"coverage": 1.01}),
+        ("runs.score", {"coverage": -0.1}),
+    ],
+    "score_mode_known": [("runs.score", {"mode": "dream"})],
+    "score_decision_known": [("runs.score", {"decision": "maybe"})],
+    "gate_result_outcome_known": [("runs.gateresult", {"outcome": "fine"})],
+}
+ALSO = {"submission_state_known": "submission_finished_has_time"}
+"""A state that nobody knows breaks both, and which of two is named is the engine's choice."""
+
+FRESH: dict[str, dict[str, Any]] = {
+    "audit.entry": {"seq": 999, "hash": HEX, "previous": "d" * 64},
+    "people.identity": {"external_id": "eve"},
+    "people.apitoken": {"token_sha256": HEX},
+    "plugins.plugin": {"canonical": "eves", "confusable_key": "eves"},
+    "plugins.artifact": {"sha256": HEX, "filename": "eves-1.0-py3-none-any.whl"},
+    "plugins.release": {"version": "9.0", "artifact_id": "unused artifact"},
+    "plugins.provider": {"name": "eves", "confusable_key": "eves"},
+    "plugins.operatorname": {"name": "acme/other"},
+    "plugins.operatorrecord": {"name": "acme/other"},
+    "submissions.submission": {"release_id": "unused release", "sha256": HEX},
+    "submissions.job": {"nonce": "another", "retry": 1, "not_before": NOW, "state": "done"},
+    "submissions.jobevent": {"seq": 999},
+    "runs.runner": {"name": "eves", "public_key": "another", "key_id": "another"},
+    "runs.run": {"verdict_id": "another", "superseded_at": NOW},
+    "runs.score": {"mode": "train"},
+    "runs.gateresult": {"position": 99},
+}
+"""What a second row of each table must have of its own; without any one of it, it is refused."""
+
+TOGETHER = {"not_before": "retry"}
+"""Columns that a check binds to another: they come and go with it."""
+
+
+@pytest.fixture
+def full(ada, runner, job, verdict_of, wheel_of):
+    """A row in every table and no guard, so that only the constraints are in the way."""
+    runner.claim(job)
+    runner.discover(job)
+    assert runner.send(job, verdict_of(job)).status_code == 201
+    assert runner.complete(job).status_code == 200
+    wheel = wheel_of(version="1.1")
+    assert ada.submit(wheel, "acme_rms-1.1-py3-none-any.whl").status_code == 201
+    lift(connection)
+    yield
+    install(connection)
+
+
+def last(label: str) -> models.Model:
+    (model,) = (model for model in hub_models() if model._meta.label_lower == label)
+    row = model._base_manager.order_by("pk").last()
+    assert row is not None, f"the fixture `full` has no {label}"
+    return row
+
+
+def copy(label: str, leave_out: set[str] = frozenset()) -> None:
+    """Insert a second row that differs from the last in all of `FRESH` but what is left out."""
+    row = last(label)
+    for name, value in FRESH[label].items():
+        if name not in leave_out and TOGETHER.get(name) not in leave_out:
+            setattr(row, name, unused(value))
+    row.pk, row._state.adding = None, True
+    row.save(force_insert=True)
+
+
+def unused(value: Any) -> Any:
+    if value not in {"unused artifact", "unused release"}:
+        return value
+    artifact = Artifact.objects.create(sha256="f" * 64, size_bytes=1, filename="unused.whl")
+    if value == "unused artifact":
+        return artifact.pk
+    plugin = Release.objects.latest("pk").plugin
+    return Release.objects.create(plugin=plugin, version="8.0", artifact=artifact).pk
+
+
+def refusal(act) -> str:
+    """What the database says to an act in a transaction of its own; empty where it lets it."""
+    try:
+        with transaction.atomic():
+            act()
+            # Foreign keys are looked at when a transaction ends.
+            connection.check_constraints()
+            raise UndoneError
+    except UndoneError:
+        return ""
+    except DatabaseError as error:
+        return f"{type(error).__name__} {error}"
+
+
+class UndoneError(Exception):
+    pass
+
+
+def change(row: models.Model, **values: Any) -> str:
+    rows = type(row)._base_manager.filter(pk=row.pk)
+    return refusal(lambda: rows.update(**values))
+
+
+def uniquenesses(model: type[models.Model]) -> Iterator[tuple[set[str], set[str]]]:
+    """The columns of each uniqueness, and those that its condition asks for besides."""
+    for field in model._meta.concrete_fields:
+        if field.unique and not field.primary_key:
+            yield {field.attname}, set()
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            assert not constraint.expressions, f"{constraint.name}: name its fields here"
+            fields = map(model._meta.get_field, constraint.fields)
+            yield {field.attname for field in fields}, asked(constraint.condition)
+
+
+def asked(condition: Q | None) -> set[str]:
+    parts = condition.children if condition is not None else []
+    return {part[0].partition("__")[0] for part in parts}
+
+
+def columns_named(model: type[models.Model], said: str) -> set[str]:
+    """The columns of the uniqueness that is refused: SQLite lists them, PostgreSQL names it."""
+    table = model._meta.db_table
+    if connection.vendor == "sqlite":
+        return set(re.findall(rf"\b{table}\.(\w+)", said))
+    (name,) = re.findall(r'unique constraint "(\w+)"', said)
+    with connection.cursor() as cursor:
+        return set(connection.introspection.get_constraints(cursor, table)[name]["columns"])
+
+
+def test_every_check_of_the_models_is_attempted():
+    named = {
+        constraint.name
+        for model in hub_models()
+        for constraint in model._meta.constraints
+        if isinstance(constraint, models.CheckConstraint)
+    }
+    assert named == set(CHECKS)
+
+
+def test_every_constraint_of_the_models_is_in_the_database(db):
+    for model in hub_models():
+        with connection.cursor() as cursor:
+            present = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        wanted = {constraint.name for constraint in model._meta.constraints}
+        assert wanted <= set(present), model
+
+
+def test_the_database_has_no_check_that_is_not_attempted(db):
+    for model in hub_models():
+        fields = {field.column: field for field in model._meta.concrete_fields}
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        for name, constraint in found.items():
+            if constraint["check"] and name not in CHECKS:
+                (column,) = set(constraint["columns"])
+                assert is_positive(fields[column]) or isinstance(
+                    fields[column], models.JSONField
+                ), name
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_row_that_breaks_a_check_is_refused(full, name):
+    for label, values in CHECKS[name]:
+        said = change(last(label), **values)
+        assert said.startswith("IntegrityError"), values
+        assert name in said or ALSO.get(name, name) in said, values
+
+
+def test_every_table_has_a_row_to_try_with():
+    assert {model._meta.label_lower for model in hub_models()} == set(FRESH)
+
+
+@pytest.mark.parametrize("label", FRESH)
+def test_a_second_row_is_taken_where_it_is_its_own_in_all_and_refused_where_not(full, label):
+    assert refusal(lambda: copy(label)) == ""
+    model = type(last(label))
+    for columns, asked_besides in uniquenesses(model):
+        said = refusal(lambda both=columns | asked_besides: copy(label, both))
+        assert said.startswith("IntegrityError"), columns
+        assert columns_named(model, said) == columns
+
+
+def is_positive(field: models.Field) -> bool:
+    return field.get_internal_type().startswith("Positive")
+
+
+@pytest.mark.parametrize("label", FRESH)
+def test_columns_refuse_nothing_where_something_must_be(full, label):
+    row = last(label)
+    for field in row._meta.concrete_fields:
+        if not field.null and not field.primary_key:
+            assert "IntegrityError" in change(row, **{field.attname: None}), field
+
+
+@pytest.mark.parametrize("label", FRESH)
+def test_links_lead_somewhere_and_numbers_count(full, label):
+    row = last(label)
+    for field in row._meta.concrete_fields:
+        if field.is_relation:
+            assert "IntegrityError" in change(row, **{field.attname: 10**6}), field
+            target = field.related_model._base_manager.filter(pk=getattr(row, field.attname))
+            if target.exists():
+                assert "IntegrityError" in refusal(lambda gone=target: raw_delete(gone)), field
+        if is_positive(field):
+            assert "IntegrityError" in refusal(lambda f=field: raw_set(row, f, "-1")), field
+        if isinstance(field, models.JSONField):
+            assert refusal(lambda f=field: raw_set(row, f, "'{half'")), field
+
+
+def raw_set(row: models.Model, field: models.Field, literal: str) -> None:
+    table = row._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f'UPDATE "{table}" SET "{field.column}" = {literal} WHERE id = {row.pk}')
+
+
+def raw_delete(rows: models.QuerySet) -> None:
+    rows._raw_delete(rows.db)
+
+
+def test_what_breaks_no_rule_is_let_through(full):
+    """The control of this file."""
+    assert change(last("people.identity"), login="Ada-2") == ""
+    assert change(last("runs.score"), coverage=1.0) == ""
