@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "dougong_registry.rehearsal",
     "dougong_registry.web",
     "dougong_registry.exports",
+    "dougong_registry.backups",
     "dougong_registry.guards",
 ]
 MIDDLEWARE = [

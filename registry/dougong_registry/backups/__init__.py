@@ -1,0 +1,1 @@
+"""One file with everything of this hub, secrets too, and the way back from it."""
