@@ -44,6 +44,9 @@ PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "2"))
 DEBUG = environment.flag(os.environ, "DOUGONG_DEBUG")
 SECRET_KEY = lazy(environment.secret_key, str)(DOUGONG_HOME)
 ALLOWED_HOSTS = environment.words(os.environ, "DOUGONG_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+# Who reads /metrics: whoever has the token, and these addresses where no proxy is between.
+DOUGONG_METRICS_TOKEN = os.environ.get("DOUGONG_METRICS_TOKEN", "")
+DOUGONG_METRICS_ALLOW = environment.words(os.environ, "DOUGONG_METRICS_ALLOW", "")
 
 INSTALLED_APPS = [
     "django.contrib.staticfiles",
@@ -69,6 +72,7 @@ INSTALLED_APPS = [
     "dougong_registry.guards",
 ]
 MIDDLEWARE = [
+    "dougong_registry.metrics.requests.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -7,10 +7,12 @@ from drf_spectacular.views import SpectacularAPIView
 
 from dougong_registry.api import health, problems, resolve
 from dougong_registry.index import views as index
+from dougong_registry.metrics import views as metrics
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("dougong_registry.api.urls")),
     re_path("^api/", problems.not_found),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
+
 from celery.exceptions import OperationalError as CeleryError
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -17,12 +21,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer whether database, broker and storage can be used; 503 names what cannot.
+    """Answer whether the hub can be used; 503 names what is in the way.
 
-    Reading pages needs no broker, so a hub that is not ready may still be worth routing to.
+    The broker is reported and decides nothing: pages and the index are read without it, and what
+    is submitted meanwhile waits in the database.
     """
-    checks = {"database": _database(), "broker": _broker(), "storage": _storage()}
-    good = all(reason == "" for reason in checks.values())
+    needed = {"database": _database(), "migrations": _migrations(), "storage": _storage()}
+    good = all(reason == "" for reason in needed.values())
+    checks = {**needed, "broker": _broker()}
     return JsonResponse(
         {name: reason or "ok" for name, reason in checks.items()}, status=200 if good else 503
     )
@@ -37,6 +43,25 @@ def _database() -> str:
     return ""
 
 
+def _migrations() -> str:
+    try:
+        _refuse_unapplied()
+    except DatabaseError as error:
+        return type(error).__name__
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+@functools.cache
+def _refuse_unapplied() -> None:
+    """Read all migrations; once they were applied they stay so, and a raise is not cached."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        raise RuntimeError(f"{len(plan)} not applied: run `dougong-hub migrate`")
+
+
 def _broker() -> str:
     try:
         with app.connection_for_write() as broker:
@@ -49,6 +74,8 @@ def _broker() -> str:
 def _storage() -> str:
     try:
         store.root().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=store.root()) as file:
+            file.write(b"writable")
     except OSError as error:
         return type(error).__name__
     return ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,14 @@ accesslog = None
 errorlog = "-"
 loglevel = "info"
 proc_name = "dougong-web"
+# Each process counts in a file of its own, and /metrics adds them up. Read when the site is loaded.
+_counters = tempfile.mkdtemp(prefix="dougong-metrics-", dir=worker_tmp_dir)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counters
+
+
+def on_exit(_server: Any) -> None:
+    """Take the counters along."""
+    shutil.rmtree(_counters, ignore_errors=True)
 
 
 def post_fork(_server: Any, worker: Any) -> None:

@@ -1,0 +1,1 @@
+"""What the hub measures of itself, for Prometheus and for whoever scales its judges."""
