@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "dougong_registry.guards",
 ]
 MIDDLEWARE = [
+    "dougong_registry.logs.requests.named",
     "dougong_registry.metrics.requests.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -130,6 +131,19 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 SECURE_REFERRER_POLICY = "same-origin"
+
+# A hub that is reached by https is never spoken to without it. TLS ends at a proxy; the redirect
+# needs to be told by a header whether it did, and that header must come from the proxy alone.
+_HTTPS = DOUGONG_HUB_URL.startswith("https://")
+_PROXY_HEADER = os.environ.get("DOUGONG_PROXY_SSL_HEADER", "")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+SECURE_SSL_REDIRECT = _HTTPS and bool(_PROXY_HEADER)
+# Probes and scrapers ask a process itself, past the proxy.
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
+if _PROXY_HEADER:
+    SECURE_PROXY_SSL_HEADER = (f"HTTP_{_PROXY_HEADER.upper().replace('-', '_')}", "https")
 X_FRAME_OPTIONS = "DENY"
 
 LANGUAGE_CODE = "en"
@@ -164,10 +178,21 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Lines for people by default, and then no line for each request; JSON for machines.
+_JSON_LOG = os.environ.get("DOUGONG_LOG", "").strip().lower() == "json"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "dougong_registry.logs.formats.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if _JSON_LOG else "line",
+        }
+    },
+    "loggers": {"dougong.request": {"level": "INFO" if _JSON_LOG else "WARNING"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

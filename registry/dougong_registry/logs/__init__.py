@@ -1,0 +1,1 @@
+"""What the hub writes to its log: lines for people, or JSON for machines."""
