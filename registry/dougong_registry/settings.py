@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "dougong_registry.search",
     "dougong_registry.rehearsal",
     "dougong_registry.web",
+    "dougong_registry.moderation",
     "dougong_registry.exports",
     "dougong_registry.backups",
     "dougong_registry.guards",

@@ -174,4 +174,18 @@ GUARDS: tuple[Guard, ...] = (
         when="OLD.revoked_at IS NOT NULL",
         message="runs_runner: a revoked key stays revoked",
     ),
+    kept("moderation_action", "it is what people decided"),
+    Guard(
+        table="moderation_action",
+        event="update",
+        columns=("kind", "target", "reason", "proposer_id", "proposed_at"),
+        message="moderation_action: a proposal never changes; make another",
+    ),
+    Guard(
+        table="moderation_action",
+        event="update_done",
+        columns=("approver_id", "executed_at"),
+        when="OLD.executed_at IS NOT NULL",
+        message="moderation_action: what was done stays done",
+    ),
 )

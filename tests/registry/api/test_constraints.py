@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from dougong_registry.exports.policy import hub_models
 from dougong_registry.guards.install import install, lift
+from dougong_registry.moderation.services import action_propose
+from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Artifact, Release
 
 NOW = timezone.now()
@@ -33,7 +35,7 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "audit_seq_from_one": [("audit.entry", {"seq": 0})],
     "audit_hash_hex": [("audit.entry", {"hash": "E" * 64})],
     "plugin_status_known": [("plugins.plugin", {"status": "gone", "status_reason": "why"})],
-    "plugin_status_has_reason": [("plugins.plugin", {"status": "quarantined"})],
+    "plugin_status_has_reason": [("plugins.plugin", {"status": "archived", "status_reason": ""})],
     "plugin_canonical_pep503": [
         ("plugins.plugin", {"canonical": name}) for name in ("Acme", "acme_rms", "-acme", "a--b")
     ],
@@ -64,6 +66,12 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("submissions.job", {"lease_expires_at": NOW}),
         ("submissions.job", {"state": "leased", "lease_expires_at": None}),
     ],
+    "action_kind_known": [("moderation.action", {"kind": "plugin.love"})],
+    "action_has_reason": [("moderation.action", {"reason": ""})],
+    "action_two_people": [
+        ("moderation.action", {"approver_id": F("proposer_id"), "executed_at": NOW})
+    ],
+    "action_trust_needs_approver": [("moderation.action", {"executed_at": NOW})],
     "run_outcome_known": [("runs.run", {"outcome": "fine"})],
     "run_payload_sha256_hex": [("runs.run", {"payload_sha256": "short"})],
     "score_interval_ordered": [
@@ -95,6 +103,7 @@ FRESH: dict[str, dict[str, Any]] = {
     "submissions.submission": {"release_id": "unused release", "sha256": HEX},
     "submissions.job": {"nonce": "another", "retry": 1, "not_before": NOW, "state": "done"},
     "submissions.jobevent": {"seq": 999},
+    "moderation.action": {"target": "another"},
     "runs.runner": {"name": "eves", "public_key": "another", "key_id": "another"},
     "runs.run": {"verdict_id": "another", "superseded_at": NOW},
     "runs.score": {"mode": "train"},
@@ -115,6 +124,9 @@ def full(ada, runner, job, verdict_of, wheel_of):
     assert runner.complete(job).status_code == 200
     wheel = wheel_of(version="1.1")
     assert ada.submit(wheel, "acme_rms-1.1-py3-none-any.whl").status_code == 201
+    person = Identity.objects.get(login="ada")
+    for kind in ("plugin.quarantine", "plugin.lift"):
+        action_propose(kind=kind, target="acme-rms", reason="why", proposer=person)
     lift(connection)
     yield
     install(connection)

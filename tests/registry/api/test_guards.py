@@ -8,7 +8,9 @@ from django.db import IntegrityError, connection, transaction
 from dougong_registry.advisories.services import advisory_publish
 from dougong_registry.guards.install import install
 from dougong_registry.guards.rules import GUARDS
-from dougong_registry.people.models import ApiToken
+from dougong_registry.moderation.models import Action
+from dougong_registry.moderation.services import action_propose
+from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Release
 from dougong_registry.runs.models import Run, Runner
 from dougong_registry.storage.models import Location
@@ -31,6 +33,10 @@ def published(ada, runner, job, verdict_of):
         severity="critical",
         summary="sends keys away",
         revoke=True,
+    )
+    person = Identity.objects.get(login="ada")
+    action_propose(
+        kind="run.hold", target=Run.objects.get().verdict_id, reason="why", proposer=person
     )
 
 
@@ -116,6 +122,7 @@ FROM_THEN_ON = {
     "guard_runs_runner_update_revoked": (Runner, {"revoked_at": LATER}, {"revoked_at": None}),
     "guard_people_apitoken_update_revoked": (ApiToken, {"revoked_at": LATER}, {"revoked_at": None}),
     "guard_plugins_release_update_published": (Release, {}, {"published_at": None}),
+    "guard_moderation_action_update_done": (Action, {}, {"executed_at": None}),
     "guard_submissions_job_update_over": (Job, {}, {"state": "queued", "finished_at": None}),
 }
 """What may happen once, and then never be taken back."""

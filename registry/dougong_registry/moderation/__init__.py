@@ -1,0 +1,1 @@
+"""What people decide over plugins, runners and runs: protecting needs one, trusting again two."""
