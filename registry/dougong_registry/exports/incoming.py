@@ -8,6 +8,7 @@ from pathlib import Path
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, models, transaction
 
+from dougong_registry.boards.services import places_rebuild
 from dougong_registry.exports import manifest
 from dougong_registry.exports.evidence import check_audit, check_runs
 from dougong_registry.exports.lines import from_line
@@ -17,6 +18,7 @@ from dougong_registry.guards.install import install
 from dougong_registry.plugins import store
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.problem import Conflict, Refused
+from dougong_registry.search.services import entries_rebuild
 
 BATCH_ROWS = 200
 BATCH_BYTES = 8 * 1024 * 1024
@@ -49,6 +51,7 @@ def import_read(*, folder: Path, with_artifacts: bool = True, recompute: bool = 
             connection.check_constraints()
             check_runs(recompute=recompute)
             check_audit(found)
+            _derive()
             if with_artifacts:
                 _take_artifacts(folder)
             install(connection)
@@ -108,6 +111,13 @@ def _batches(path: Path, model: ModelType) -> Iterator[list[models.Model]]:
                 batch, size_bytes = [], 0
     if batch:
         yield batch
+
+
+def _derive() -> None:
+    """Fill the tables of boards and search from what was imported."""
+    for rebuilt in (entries_rebuild(), places_rebuild()):
+        for _ in rebuilt:
+            pass
 
 
 def _reset_sequences() -> None:

@@ -15,6 +15,9 @@ LEFT_OUT: Mapping[str, str] = {
 }
 """Tables that never leave, and why."""
 
+DERIVED = frozenset({"boards.heading", "boards.place", "search.entry", "search.spelling"})
+"""Tables that are computed from the others: the importing hub fills them itself."""
+
 MADE_ANEW: Mapping[tuple[str, str], Callable[[], str]] = {
     # Whoever holds the nonce of a job may report on it; an imported job is claimed with another.
     ("submissions.job", "nonce"): new_nonce,
@@ -38,7 +41,8 @@ def hub_models() -> list[ModelType]:
 
 def exported_models() -> list[ModelType]:
     """Return the models whose rows leave, by label."""
-    return [model for model in hub_models() if model._meta.label_lower not in LEFT_OUT]
+    stay = DERIVED | LEFT_OUT.keys()
+    return [model for model in hub_models() if model._meta.label_lower not in stay]
 
 
 def exported_fields(model: ModelType) -> Iterator[models.Field[Any, Any]]:

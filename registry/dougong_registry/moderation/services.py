@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from dougong_registry.audit.services import actor_of, record
+from dougong_registry.boards.refresh import refresh
 from dougong_registry.columns import hold_to_columns
 from dougong_registry.moderation.models import PROTECTIVE, TRUSTING, Action
 from dougong_registry.people.models import Identity
@@ -96,7 +97,9 @@ def _execute(action: Action, *, by: Identity) -> Action:
         Runner.objects.filter(name=target).update(revoked_at=action.executed_at)
     else:
         held_reason = reason if action.kind == "run.hold" else ""
-        Run.objects.filter(verdict_id=target).update(held_reason=held_reason)
+        run = Run.objects.select_related("operator").defer("payload").get(verdict_id=target)
+        Run.objects.filter(pk=run.pk).update(held_reason=held_reason)
+        refresh(run.operator.claimed_name_id)
     _note(action, "executed", by)
     return action
 

@@ -19,7 +19,7 @@ from dougong_registry.exports.policy import hub_models
 from dougong_registry.guards.install import install, lift
 from dougong_registry.moderation.services import action_propose
 from dougong_registry.people.models import Identity
-from dougong_registry.plugins.models import Artifact, Release
+from dougong_registry.plugins.models import Artifact, OperatorName, Release
 
 NOW = timezone.now()
 HEX = "e" * 64
@@ -72,6 +72,10 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("moderation.action", {"approver_id": F("proposer_id"), "executed_at": NOW})
     ],
     "action_trust_needs_approver": [("moderation.action", {"executed_at": NOW})],
+    "place_kind_known": [("boards.place", {"kind": "lost"})],
+    "place_ranked_has_speedup": [("boards.place", {"kind": "ranked", "speedup": None})],
+    "heading_led_if_ranked": [("boards.heading", {"ranked": 1, "leader_speedup": None})],
+    "search_entry_family_known": [("search.entry", {"family": "magic"})],
     "run_outcome_known": [("runs.run", {"outcome": "fine"})],
     "run_payload_sha256_hex": [("runs.run", {"payload_sha256": "short"})],
     "score_interval_ordered": [
@@ -104,6 +108,10 @@ FRESH: dict[str, dict[str, Any]] = {
     "submissions.job": {"nonce": "another", "retry": 1, "not_before": NOW, "state": "done"},
     "submissions.jobevent": {"seq": 999},
     "moderation.action": {"target": "another"},
+    "boards.place": {"run_id": "another"},
+    "boards.heading": {"mode": "train"},
+    "search.entry": {"operator_name_id": "unused name", "name": "acme/other"},
+    "search.spelling": {"key": "another"},
     "runs.runner": {"name": "eves", "public_key": "another", "key_id": "another"},
     "runs.run": {"verdict_id": "another", "superseded_at": NOW},
     "runs.score": {"mode": "train"},
@@ -150,8 +158,13 @@ def copy(label: str, leave_out: set[str] = frozenset()) -> None:
 
 
 def unused(value: Any) -> Any:
-    if value not in {"unused artifact", "unused release"}:
+    if value not in {"unused artifact", "unused release", "unused name"}:
         return value
+    if value == "unused name":
+        taken = OperatorName.objects.latest("pk")
+        fresh = OperatorName(name="acme/unused", provider=taken.provider, plugin=taken.plugin)
+        fresh.save(force_insert=True)
+        return fresh.pk
     artifact = Artifact.objects.create(sha256="f" * 64, size_bytes=1, filename="unused.whl")
     if value == "unused artifact":
         return artifact.pk
