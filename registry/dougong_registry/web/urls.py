@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dougong_registry.web import views
-from dougong_registry.web.kept import kept
+from dougong_registry.web import plugin_views, views
 
 urlpatterns = [
-    path("", kept(views.home), name="home"),
-    path("operators/", kept(views.operators), name="operators"),
-    path("operators/<str:provider>/<str:name>/", kept(views.operator), name="operator"),
-    path("boards/", kept(views.boards), name="boards"),
-    path("boards/<str:contract>/", kept(views.board), name="board"),
-    path("runs/<str:run_id>/", kept(views.run), name="run"),
+    path("", views.home, name="home"),
+    path("operators/", views.operators, name="operators"),
+    path("operators/<str:provider>/<str:name>/", views.operator, name="operator"),
+    path("plugins/", plugin_views.plugins, name="plugins"),
+    path("plugins/<str:name>/", plugin_views.plugin, name="plugin"),
+    path("plugins/<str:name>/<str:version>/", plugin_views.version, name="version"),
+    path("boards/", views.boards, name="boards"),
+    path("boards/<str:contract>/", views.board, name="board"),
+    path("runs/<str:run_id>/", views.run, name="run"),
     path("submissions/", views.submissions, name="submissions"),
     path("submissions/<int:submission_id>/", views.submission, name="submission"),
     path("publish/", kept(views.publish), name="publish"),

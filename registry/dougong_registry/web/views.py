@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from dougong_registry.boards import selectors
 from dougong_registry.plugins.models import FAMILIES
-from dougong_registry.problem import Missing
 from dougong_registry.search.rows import FACETS, ORDERINGS, Query
 from dougong_registry.search.selectors import search
+from dougong_registry.web.paging import PAGE, given, page_number, page_or_404
 
-PAGE = 50
 BOARD_PAGE = 25
 """Of the ranked and of the others each: a row is also drawn, wide and narrow."""
 CHOICES = 16
@@ -30,14 +26,6 @@ class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-@contextlib.contextmanager
-def _page_or_404() -> Iterator[None]:
-    try:
-        yield
-    except Missing as missing:
-        raise Http404(str(missing)) from missing
-
-
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The front page."""
@@ -47,8 +35,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def operators(request: HttpRequest) -> HttpResponse:
     """Operators, searched and filtered; every filter is in the address."""
-    chosen = {key: _given(request, key) for key in ("q", *FACETS, "ordering")}
-    number = _page_number(request)
+    chosen = {key: given(request, key) for key in ("q", *FACETS, "ordering")}
+    number = page_number(request)
     found = search(Query(**chosen), limit=PAGE, offset=PAGE * (number - 1))
     context = {
         **chosen,
@@ -67,7 +55,7 @@ def operators(request: HttpRequest) -> HttpResponse:
 @require_safe
 def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
     """One operator: right, fast, how to use it, who stands behind it."""
-    with _page_or_404():
+    with page_or_404():
         detail = selectors.operator_detail(f"{provider}/{name}")
         run_id = detail.operator.run_id
         evidence = selectors.run_detail(run_id) if run_id else None
@@ -87,7 +75,7 @@ def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
 @require_safe
 def boards(request: HttpRequest) -> HttpResponse:
     """Every board and who leads it."""
-    number, family = _page_number(request), _given(request, "family")
+    number, family = page_number(request), given(request, "family")
     found = selectors.boards_list(family=family, limit=PAGE + 1, offset=PAGE * (number - 1))
     context = {
         "section": "boards",
@@ -103,13 +91,13 @@ def boards(request: HttpRequest) -> HttpResponse:
 @require_safe
 def board(request: HttpRequest, contract: str) -> HttpResponse:
     """One board; the machine, dtype and mode are in the address."""
-    number = _page_number(request)
-    with _page_or_404():
+    number = page_number(request)
+    with page_or_404():
         found = selectors.board(
             contract,
-            hardware=_given(request, "hardware"),
-            dtype=_given(request, "dtype"),
-            mode=_given(request, "mode"),
+            hardware=given(request, "hardware"),
+            dtype=given(request, "dtype"),
+            mode=given(request, "mode"),
             limit=BOARD_PAGE,
             offset=BOARD_PAGE * (number - 1),
         )
@@ -127,7 +115,7 @@ def board(request: HttpRequest, contract: str) -> HttpResponse:
 @require_safe
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """One verdict, whole."""
-    with _page_or_404():
+    with page_or_404():
         detail = selectors.run_detail(run_id)
     context = {"section": "boards", "detail": detail, "run": detail.run}
     return render(request, "dougong/run.html", context)
@@ -143,7 +131,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
 @require_safe
 def submission(request: HtmxRequest, submission_id: int) -> HttpResponse:
     """One submission; htmx asks again for the live part until it is over."""
-    with _page_or_404():
+    with page_or_404():
         detail = selectors.submission_detail(submission_id)
     context = {
         "section": "submissions",
@@ -159,13 +147,3 @@ def submission(request: HtmxRequest, submission_id: int) -> HttpResponse:
 def publish(request: HttpRequest) -> HttpResponse:
     """How to publish, and what the judge asks."""
     return render(request, "dougong/publish.html", {"section": "publish"})
-
-
-def _given(request: HttpRequest, key: str) -> str:
-    # No database takes a zero byte in a text, and no name holds one.
-    return request.GET.get(key, "").replace("\0", "")
-
-
-def _page_number(request: HttpRequest) -> int:
-    number = request.GET.get("page", "1")
-    return max(int(number), 1) if number.isascii() and number.isdigit() and len(number) < 7 else 1

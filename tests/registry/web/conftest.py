@@ -6,13 +6,16 @@ import dataclasses
 import datetime as dt
 import hashlib
 import math
+import os
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import Browser, sync_playwright
 
 from dougong_ci.report.score import score_cases
 from dougong_ci.report.verdict import (
@@ -39,6 +42,8 @@ from dougong_registry.plugins.models import (
 from dougong_registry.runs.models import GateResult, Run, Runner, Score
 from dougong_registry.submissions.models import Job, JobEvent, Submission
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 HARDWARE = "cpu/Xeon-8481C/2c/avx512"
 GATES = ("contract", "accuracy", "gradient", "laws", "determinism", "noise", "speed")
 
@@ -50,6 +55,37 @@ def times(
         [median_us * math.exp(random_.gauss(0, 0.02)) for _ in range(rounds)]
         for _ in range(restarts)
     ]
+
+
+def core_metadata(name: str, version: str, readme: str, requires: Sequence[str]) -> str:
+    """Write METADATA as a wheel has it."""
+    needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    return (
+        f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\nRequires-Python: >=3.11\n"
+        f"{needs}Description-Content-Type: text/markdown\n\n{readme}"
+    )
+
+
+README = """# acme-rms
+
+A root-mean-square norm in **one pass** over the row, after [Zhang and Sennrich][paper].
+
+## Use
+
+```python
+plan = dougong.plan(model, {"norm.rms": "acme/fused-rms"})
+plan.apply()
+```
+
+- float32 and bfloat16, forward and backward
+- no padding: every row is read once
+
+> Measured by the hub, not by us.
+
+![Speed by row length](https://pictures.example.org/speed.png)
+
+[paper]: https://arxiv.org/abs/1910.07467
+"""
 
 
 class Hub:
@@ -71,17 +107,31 @@ class Hub:
         state: str = "judged",
         age_s: float = 600,
         error: str = "",
+        readme: str = "",
+        requires: Sequence[str] = ("torch>=2.6",),
+        published: bool = False,
     ) -> Submission:
         plugin, _ = Plugin.objects.get_or_create(
             canonical=distribution,
             defaults={"name": distribution, "confusable_key": distribution, "owner": self.person},
         )
         digest = hashlib.sha256(f"{distribution}{version}".encode()).hexdigest()
+        metadata = core_metadata(distribution, version, readme, requires)
         artifact = Artifact.objects.create(
-            sha256=digest, size_bytes=48_213, filename=f"{distribution}-{version}-py3-none-any.whl"
+            sha256=digest,
+            size_bytes=48_213,
+            filename=f"{distribution.replace('-', '_')}-{version}-py3-none-any.whl",
+            core_metadata=metadata,
+            core_metadata_sha256=hashlib.sha256(metadata.encode()).hexdigest(),
         )
         release = Release.objects.create(
-            plugin=plugin, version=version, artifact=artifact, license="Apache-2.0"
+            plugin=plugin,
+            version=version,
+            artifact=artifact,
+            license="Apache-2.0",
+            requires_python=">=3.11",
+            sealed_at=self.now if published else None,
+            published_at=self.now if published else None,
         )
         at = self.now - dt.timedelta(seconds=age_s)
         over = state in {"judged", "failed"}
@@ -418,7 +468,7 @@ class Hub:
 
 def furnish(hub: Hub) -> None:
     """Fill the hub as after its first days: boards of two kinds, a queue, a refusal."""
-    first = hub.submission("dougong-plugins", "0.1.0", age_s=7200)
+    first = hub.submission("dougong-plugins", "0.1.0", age_s=7200, published=True)
     for name, speedup in (("torch-rms", 1.0), ("rms-fused", 1.83), ("rms-foreach", 0.72)):
         operator = hub.operator(first, f"dougong/{name}")
         hub.run(first, operator, speedup=speedup)
@@ -436,7 +486,11 @@ def furnish(hub: Hub) -> None:
             paper="arXiv:2006.16236",
         )
         hub.run(first, operator, speedup=speedup, relative_l2=error)
-    acme = hub.submission("acme-rms", "1.2.0", age_s=3000)
+    needs = ["torch>=2.6", "numpy>=1.26"]
+    hub.submission("acme-rms", "1.1.0", age_s=90_000, requires=["torch>=2.5", "einops"])
+    acme = hub.submission(
+        "acme-rms", "1.2.0", age_s=3000, readme=README, requires=needs, published=True
+    )
     fused = hub.operator(acme, "acme/fused-rms", upstream="https://example.org/acme")
     hub.run(acme, fused, speedup=1.78)
     wrong = hub.operator(acme, "acme/fast-but-wrong")
@@ -492,3 +546,15 @@ def furnished(hub: Hub) -> Hub:
     """A hub with boards, a queue and a refusal."""
     furnish(hub)
     return hub
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("no Chromium on PATH")
+    # Playwright keeps an event loop in this thread; the database calls of a test are still its own.
+    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()

@@ -11,7 +11,7 @@ from dougong_registry.boards import selectors
 from dougong_registry.runs.models import Run
 from dougong_registry.submissions.models import Submission
 
-EMPTY = ["/", "/operators/", "/boards/", "/submissions/", "/publish/"]
+EMPTY = ["/", "/operators/", "/plugins/", "/boards/", "/submissions/", "/publish/"]
 QUERIES = 16
 """No page asks more, whatever it shows."""
 
@@ -57,6 +57,10 @@ def pages() -> list[str]:
         "/operators/acme/fused-rms/",
         "/operators/acme/fast-but-wrong/",
         "/operators/zen/layer/",
+        "/plugins/acme-rms/",
+        "/plugins/zen-norms/",
+        "/plugins/acme-rms/1.2.0/",
+        "/plugins/acme-rms/1.1.0/",
         "/boards/norm.rms@1/",
         "/boards/norm.rms@1/?dtype=bfloat16",
         "/boards/attention.approx@1/",
@@ -229,7 +233,7 @@ def test_a_decision_stands_beside_every_score_and_says_what_it_rests_on(client: 
 
 @pytest.mark.usefixtures("furnished")
 def test_submission_says_when_it_is_judged_again(client: Client) -> None:
-    done = Submission.objects.get(release__plugin__name="acme-rms")
+    done = Submission.objects.get(jobs__retry=1)
     html = get(client, f"/submissions/{done.pk}/")
     assert "1 operator will be judged again at" in html
     assert "UTC</time>: the machine was busy." in html
@@ -299,7 +303,15 @@ def test_hostile_metadata_is_text(client: Client, hub: Any) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "address",
-    ["/nope", "/operators/no/such/", "/boards/no.such@1/", "/runs/nope/", "/submissions/99/"],
+    [
+        "/nope",
+        "/operators/no/such/",
+        "/boards/no.such@1/",
+        "/plugins/no-such/",
+        "/plugins/no-such/1.0/",
+        "/runs/nope/",
+        "/submissions/99/",
+    ],
 )
 def test_what_is_not_there_gets_a_readable_page(client: Client, address: str) -> None:
     html = get(client, address, status=404)

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from packaging.utils import canonicalize_name
 
 from dougong_ci.report.verdict import AccuracyRow, SpeedCase
 from dougong_registry.boards.rows import (
@@ -61,6 +62,7 @@ _ICONS = {
 }
 _SAME = {
     "judged": "passed",
+    "measured": "passed",
     "proved": "passed",
     "done": "passed",
     "refuted": "failed",
@@ -200,6 +202,12 @@ def operator_url(name: str) -> str:
     """Return the page of `provider/name`."""
     provider, _, short = name.partition("/")
     return reverse("operator", args=[provider, short])
+
+
+@register.filter
+def canonical(distribution: str) -> str:
+    """Return the name that a plugin's page stands under."""
+    return canonicalize_name(distribution)
 
 
 @register.filter
