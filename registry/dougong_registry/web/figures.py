@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from dougong_ci.report.score import restart_log_ratios
 from dougong_ci.report.verdict import AccuracyRow, ParetoPoint, SpeedCase
+from dougong_registry.boards.pages import Comparison
 from dougong_registry.boards.rows import Board, GateRow, RunRow
 from dougong_registry.web import charts, decisions, formats
 
@@ -73,6 +74,28 @@ def operator_chart(runs: Sequence[RunRow]) -> SafeString:
             for score in run.scores
         ],
         title="Speed-up by dtype and mode",
+    )
+
+
+def compare_chart(comparison: Comparison) -> SafeString:
+    """Draw the speeds of operators side by side, grouped by dtype and mode."""
+    return charts.forest_chart(
+        [
+            charts.Interval(
+                label=f"{column.operator.name} · {score.dtype} · {score.mode}",
+                value=score.speedup,
+                low=score.ci_low,
+                high=score.ci_high,
+                note=decisions.word(score.decision),
+                href=reverse("run", args=[column.run.id]),
+            )
+            for dtype, mode in comparison.keys
+            for column in comparison.operators
+            if column.run
+            for score in column.run.scores
+            if (score.dtype, score.mode) == (dtype, mode)
+        ],
+        title="Speed-up of operators side by side",
     )
 
 

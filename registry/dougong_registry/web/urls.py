@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dougong_registry.web import plugin_views, views
+from dougong_registry.web import compare_views, plugin_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("plugins/", plugin_views.plugins, name="plugins"),
     path("plugins/<str:name>/", plugin_views.plugin, name="plugin"),
     path("plugins/<str:name>/<str:version>/", plugin_views.version, name="version"),
+    path("compare/", compare_views.compare, name="compare"),
     path("boards/", views.boards, name="boards"),
     path("boards/<str:contract>/", views.board, name="board"),
     path("runs/<str:run_id>/", views.run, name="run"),

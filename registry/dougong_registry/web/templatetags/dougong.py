@@ -43,6 +43,7 @@ for chart in (
     figures.board_chart,
     figures.pareto_chart,
     figures.operator_chart,
+    figures.compare_chart,
     figures.run_chart,
     figures.kept_chart,
     figures.gates_chart,
@@ -123,6 +124,12 @@ def choose(context: Context, name: str, value: str | None) -> str:
     if value:
         chosen[name] = value
     return f"?{chosen.urlencode()}"
+
+
+@register.simple_tag
+def compare_query(contract: str, names: Sequence[str]) -> str:
+    """Write the query that lists the operators of a contract with some of them ticked."""
+    return "?" + urlencode([("contract", contract), *(("operator", name) for name in names[:1])])
 
 
 @register.filter
