@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dougong_registry.web import compare_views, plugin_views, views
+from dougong_registry.web import compare_views, plugin_views, record_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -19,5 +19,12 @@ urlpatterns = [
     path("runs/<str:run_id>/", views.run, name="run"),
     path("submissions/", views.submissions, name="submissions"),
     path("submissions/<int:submission_id>/", views.submission, name="submission"),
-    path("publish/", kept(views.publish), name="publish"),
+    path("people/", record_views.people, name="people"),
+    path("people/<str:login>/", record_views.person, name="person"),
+    path("hardware/", record_views.hardware, name="hardware"),
+    path("hardware/<path:hardware_class>/", record_views.machine, name="machine"),
+    path("suites/", record_views.suites, name="suites"),
+    path("suites/<str:contract>/<str:version>/", record_views.suite, name="suite"),
+    path("audit/", record_views.audit, name="audit"),
+    path("publish/", views.publish, name="publish"),
 ]

@@ -29,6 +29,7 @@ from dougong_ci.report.verdict import (
     Subject,
     Verdict,
 )
+from dougong_registry.audit.services import HUB, actor_of, record
 from dougong_registry.boards.refresh import refresh
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import (
@@ -504,6 +505,14 @@ def furnish(hub: Hub) -> None:
         failed_gate="accuracy",
     )
     hub.retry(acme, "acme/fused-rms", in_s=1200)
+    record(actor=actor_of(hub.person), verb="release.submitted", target="acme-rms 1.2.0")
+    record(actor=HUB, verb="release.published", target="acme-rms 1.2.0")
+    record(
+        actor=actor_of(hub.person),
+        verb="release.yanked",
+        target="old-norms 0.1",
+        reason="wrong for odd rows",
+    )
     hub.submission(
         "broken-plugin", state="failed", age_s=900, error="entry point dougong raises ImportError"
     )

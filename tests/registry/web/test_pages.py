@@ -11,7 +11,18 @@ from dougong_registry.boards import selectors
 from dougong_registry.runs.models import Run
 from dougong_registry.submissions.models import Submission
 
-EMPTY = ["/", "/operators/", "/plugins/", "/boards/", "/submissions/", "/publish/"]
+EMPTY = [
+    "/",
+    "/operators/",
+    "/plugins/",
+    "/boards/",
+    "/submissions/",
+    "/publish/",
+    "/people/",
+    "/hardware/",
+    "/suites/",
+    "/audit/",
+]
 QUERIES = 16
 """No page asks more, whatever it shows."""
 
@@ -57,6 +68,11 @@ def pages() -> list[str]:
         "/operators/acme/fused-rms/",
         "/operators/acme/fast-but-wrong/",
         "/operators/zen/layer/",
+        "/people/ada/",
+        "/hardware/cpu/Xeon-8481C/2c/avx512/",
+        "/suites/norm.rms@1/2026.1/",
+        "/suites/attention.approx@1/2026.1/",
+        "/audit/?target=acme-rms+1.2.0",
         "/compare/",
         "/compare/?contract=norm.rms@1",
         "/compare/?operator=acme/fused-rms&operator=dougong/rms-foreach&operator=dougong/linear",
@@ -312,6 +328,9 @@ def test_hostile_metadata_is_text(client: Client, hub: Any) -> None:
         "/boards/no.such@1/",
         "/plugins/no-such/",
         "/plugins/no-such/1.0/",
+        "/people/nobody/",
+        "/hardware/no/such/",
+        "/suites/norm.rms@1/1999/",
         "/runs/nope/",
         "/submissions/99/",
     ],

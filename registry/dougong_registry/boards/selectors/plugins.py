@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from packaging.metadata import parse_email
 from packaging.utils import canonicalize_name
 
@@ -17,7 +19,7 @@ from dougong_registry.boards.pages import (
 )
 from dougong_registry.boards.selectors.compatibility import compatibility
 from dougong_registry.boards.selectors.operators import newest_records, operator_rows
-from dougong_registry.plugins.models import OperatorRecord, Plugin, Release
+from dougong_registry.plugins.models import OperatorName, OperatorRecord, Plugin, Release
 from dougong_registry.problem import Missing
 
 
@@ -39,10 +41,10 @@ def plugins_list(
         plugins = plugins.filter(Q(name__icontains=word) | Q(summary__icontains=word))
     newest = Release.objects.filter(plugin=OuterRef("pk")).order_by("-pk")
     found = plugins.select_related("owner").annotate(
-        operator_count=Count("operator_names", distinct=True),
-        release_count=Count("releases", distinct=True),
+        operator_count=counted(OperatorName.objects.filter(plugin=OuterRef("pk")), "plugin"),
+        release_count=counted(Release.objects.filter(plugin=OuterRef("pk")), "plugin"),
         newest_version=Subquery(newest.values("version")[:1]),
-        newest_at=Max("releases__created_at"),
+        newest_at=Subquery(newest.values("created_at")[:1]),
     )
     return tuple(
         PluginRow(
@@ -58,6 +60,12 @@ def plugins_list(
         )
         for plugin in found.order_by("canonical")[offset : offset + limit]
     )
+
+
+def counted(rows: QuerySet[Any], by: str) -> Coalesce:
+    """Return how many rows there are as a sub-query: joins would multiply one count by another."""
+    count = rows.order_by().values(by).annotate(rows=Count("pk")).values("rows")
+    return Coalesce(Subquery(count), 0)
 
 
 def plugin_detail(name: str, *, limit: int = 100, offset: int = 0) -> PluginPage:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from packaging.utils import canonicalize_name
 
 from dougong_ci.report.verdict import AccuracyRow, SpeedCase
+from dougong_registry.boards.pages import PersonRow
 from dougong_registry.boards.rows import (
     BoardSummary,
     EventRow,
@@ -209,6 +210,19 @@ def operator_url(name: str) -> str:
     """Return the page of `provider/name`."""
     provider, _, short = name.partition("/")
     return reverse("operator", args=[provider, short])
+
+
+@register.filter
+def person_url(person: PersonRow) -> str:
+    """Return the page of a person: the login alone does not say which one of that name."""
+    return f"{reverse('person', args=[person.login])}?{urlencode({'provider': person.provider})}"
+
+
+@register.filter
+def suite_url(suite: str) -> str:
+    """Return the page of `<contract>/<version>`."""
+    contract, _, version = suite.partition("/")
+    return reverse("suite", args=[contract, version])
 
 
 @register.filter

@@ -1,4 +1,4 @@
-// Two small comforts; every page works without them: chart tooltips and copy buttons.
+// Small comforts; every page works without them: chart tooltips, copy buttons, a theme that is kept.
 "use strict";
 
 const tip = document.createElement("div");
@@ -39,3 +39,10 @@ document.addEventListener("pointermove", (event) => {
 });
 document.addEventListener("htmx:afterSwap", () => adopt(document));
 adopt(document);
+
+// The radio buttons choose the theme by themselves; this only remembers the choice.
+const themes = document.querySelectorAll("input[name=theme]");
+for (const choice of themes) {
+  choice.checked = choice.value === (localStorage.getItem("theme") ?? "auto");
+  choice.addEventListener("change", () => localStorage.setItem("theme", choice.value));
+}

@@ -1,0 +1,114 @@
+"""Suites: what is timed and checked under a contract, as the verdicts say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Count, Max, QuerySet
+
+from dougong_ci.report.verdict import Verdict, from_json
+from dougong_registry.boards.pages import SuiteCase, SuiteCheck, SuitePage, SuiteRow
+from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
+from dougong_registry.boards.selectors.standings import boards_list
+from dougong_registry.problem import Missing
+from dougong_registry.runs.models import Run
+
+READ = 4
+"""Verdicts that a suite is read from: each may leave out dtypes its operator does not know."""
+
+
+def suites_list() -> tuple[SuiteRow, ...]:
+    """Return every suite with a run, by contract, the newest version first."""
+    return _rows(Run.objects.all())
+
+
+def suite_detail(contract: str, version: str) -> SuitePage:
+    """Return what a suite holds, read from the newest verdicts that passed it.
+
+    Raises:
+        Missing: nothing was judged under it.
+    """
+    suite = f"{contract}/{version}"
+    rows = _rows(Run.objects.filter(contract=contract, suite=suite))
+    if not rows:
+        raise Missing(f"nothing was judged under the suite {suite!r}; see /suites/")
+    runs = list(
+        runs_with_scores()
+        .defer(None)
+        .filter(suite=suite, outcome="passed")
+        .order_by("-recorded_at", "-pk")[:READ]
+    )
+    verdicts = [from_json(run.payload) for run in runs]
+    return SuitePage(
+        suite=rows[0],
+        digests=tuple(dict.fromkeys(verdict.contract_digest for verdict in verdicts)),
+        cases=_cases(verdicts),
+        checks=_checks(verdicts),
+        read_from=run_rows(runs),
+        boards=tuple(row for row in boards_list() if row.suite == suite),
+    )
+
+
+def _rows(runs: QuerySet[Run]) -> tuple[SuiteRow, ...]:
+    counted = (
+        runs.order_by()
+        .values_list("contract", "suite")
+        .annotate(Count("pk"), Count("hardware_class", distinct=True), Max("recorded_at"))
+        .order_by("contract", "-suite")
+    )
+    return tuple(
+        SuiteRow(
+            contract=contract,
+            version=suite.removeprefix(f"{contract}/"),
+            runs=many,
+            machines=machines,
+            last_run_at=last,
+        )
+        for contract, suite, many, machines, last in counted
+    )
+
+
+def _named(workload: str, params: dict[str, Any]) -> tuple[str, str]:
+    return workload, json.dumps(params, sort_keys=True)
+
+
+def _cases(verdicts: Sequence[Verdict]) -> tuple[SuiteCase, ...]:
+    grouped: dict[tuple[str, str], list[Any]] = {}
+    for case in (case for verdict in verdicts for case in verdict.speed):
+        grouped.setdefault(_named(case.workload, case.params), []).append(case)
+    return tuple(
+        SuiteCase(
+            workload=cases[0].workload,
+            params=cases[0].params,
+            weight=cases[0].weight,
+            baseline=cases[0].baseline,
+            dtypes=_distinct(case.dtype for case in cases),
+            modes=_distinct(case.mode for case in cases),
+        )
+        for cases in grouped.values()
+    )
+
+
+def _checks(verdicts: Sequence[Verdict]) -> tuple[SuiteCheck, ...]:
+    grouped: dict[tuple[str, str], list[Any]] = {}
+    for row in (row for verdict in verdicts for row in verdict.accuracy):
+        if not row.hidden:
+            grouped.setdefault(_named(row.workload, row.params), []).append(row)
+    return tuple(
+        SuiteCheck(
+            workload=rows[0].workload,
+            params=rows[0].params,
+            bounds=tuple(
+                (dtype, max(row.bound for row in rows if row.dtype == dtype))
+                for dtype in _distinct(row.dtype for row in rows)
+            ),
+            directions=_distinct(row.direction.partition(":")[0] for row in rows),
+        )
+        for rows in grouped.values()
+    )
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
