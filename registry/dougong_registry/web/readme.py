@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-LONGEST = 100_000
-"""Characters of a README that are drawn; the wheel holds the rest."""
+LONGEST = 40_000
+"""Characters of a README that are drawn. Brackets without end cost the square of their number."""
 SHIFT = 2
 """A page's own headings are h1 and h2, so those of a README start at h3."""
 _TAGS = {
@@ -28,6 +28,8 @@ _TAGS = {
 _ATTRIBUTES: dict[str, set[str]] = {"a": {"href", "title"}, "ol": {"start"}}
 _SET = {"pre": {"tabindex": "0"}}
 """A wide block scrolls, so the keyboard must reach it."""
+_PLAIN = '<pre tabindex="0">{}</pre>'
+_CUT = "<p><strong>Cut here after {} of {} characters; the wheel holds all of it.</strong></p>"
 _HEADING = re.compile("h([1-6])")
 
 
@@ -49,9 +51,11 @@ def render(core_metadata: str) -> SafeString:
     text, kind = description(core_metadata)
     if not text:
         return SafeString("")
-    if kind == "text/markdown":
-        return markdown(text[:LONGEST])
-    return format_html('<pre tabindex="0" aria-label="README">{}</pre>', text[:LONGEST])
+    drawn = text[:LONGEST]
+    html = markdown(drawn) if kind == "text/markdown" else format_html(_PLAIN, drawn)
+    if len(text) > LONGEST:
+        html += format_html(_CUT, f"{LONGEST:,}", f"{len(text):,}")
+    return html
 
 
 @functools.lru_cache(maxsize=64)

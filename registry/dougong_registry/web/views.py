@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from dougong_registry.boards import selectors
+from dougong_registry.boards.selectors.history import operator_history
 from dougong_registry.plugins.models import FAMILIES
 from dougong_registry.search.rows import FACETS, ORDERINGS, Query
 from dougong_registry.search.selectors import search
@@ -66,6 +67,7 @@ def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
         "metadata": detail.metadata,
         "current": [run for run in detail.runs if run.current],
         "evidence": evidence,
+        "history": operator_history(detail.operator.name),
         "has_board": any(run.current and run.official for run in detail.runs),
         "kind": detail.operator.contract.partition("@")[0],
     }

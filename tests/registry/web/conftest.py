@@ -198,10 +198,15 @@ class Hub:
         hardware: str = HARDWARE,
         restarts: int = 7,
         rounds: int = 12,
+        torch: str = "2.9.1",
+        superseded: bool = False,
+        age_s: float = 0,
     ) -> Run:
         verdict = self.verdict(
             operator, speedup, outcome, code, summary, failed_gate, relative_l2, restarts, rounds
         )
+        verdict.fingerprint["torch"] = torch
+        verdict.id = hashlib.sha256(f"{verdict.id}{torch}".encode()).hexdigest()[:32]
         payload = verdict.to_json()
         row = Run.objects.create(
             verdict_id=verdict.id,
@@ -217,6 +222,8 @@ class Hub:
             summary=summary,
             official=True,
             held_reason=held_reason,
+            superseded_at=self.now if superseded else None,
+            recorded_at=self.now - dt.timedelta(seconds=age_s),
             payload=payload,
             payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
             signature="kT5p0c1bTq0m9V1m3sJt7w==",
@@ -488,7 +495,10 @@ def furnish(hub: Hub) -> None:
         )
         hub.run(first, operator, speedup=speedup, relative_l2=error)
     needs = ["torch>=2.6", "numpy>=1.26"]
-    hub.submission("acme-rms", "1.1.0", age_s=90_000, requires=["torch>=2.5", "einops"])
+    old = hub.submission("acme-rms", "1.1.0", age_s=90_000, requires=["torch>=2.5", "einops"])
+    early = hub.operator(old, "acme/fused-rms")
+    for torch, speedup, days in (("2.8.0", 1.31, 40), ("2.9.1", 1.24, 12)):
+        hub.run(old, early, speedup=speedup, torch=torch, superseded=True, age_s=days * 86_400)
     acme = hub.submission(
         "acme-rms", "1.2.0", age_s=3000, readme=README, requires=needs, published=True
     )

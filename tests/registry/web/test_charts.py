@@ -20,6 +20,25 @@ def interval(label: str, value: float = 1.2, **fields: object) -> charts.Interva
 def every_chart(name: str) -> dict[str, str]:
     runs = [[10.0, 11.0, 12.0], [10.5, 11.5, 40.0]]
     return {
+        "heatmap": charts.heatmap_chart(
+            [
+                charts.Tile(row=name, column="float32", value=1.4),
+                charts.Tile(row=name, column=name, value=None),
+            ],
+            title=name,
+        ),
+        "memory": charts.memory_chart(
+            [
+                charts.MemoryPoint(
+                    label=name,
+                    time_us=10.0,
+                    baseline_time_us=14.0,
+                    peak_bytes=3e6,
+                    baseline_peak_bytes=2e6,
+                )
+            ],
+            title=name,
+        ),
         "forest": charts.forest_chart([interval(name)], title=name, baseline=name),
         "pareto": charts.pareto_chart(
             [charts.ParetoPoint(label=name, error=0.0, speedup=2.0, on_frontier=True, note=name)],
@@ -42,11 +61,14 @@ def every_chart(name: str) -> dict[str, str]:
     }
 
 
+KINDS = ["forest", "pareto", "kept", "strip", "accuracy", "timeline", "heatmap", "memory"]
+
+
 def parse(chart: str) -> list[ET.Element]:
     return list(ET.fromstring(f"<root>{chart}</root>"))
 
 
-@pytest.mark.parametrize("kind", ["forest", "pareto", "kept", "strip", "accuracy", "timeline"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_chart_is_xml_that_escapes_hostile_names(kind: str) -> None:
     plots = parse(every_chart(HOSTILE)[kind])
     assert {plot.get("class") for plot in plots} >= {"plot wide", "plot narrow"}
@@ -55,10 +77,12 @@ def test_chart_is_xml_that_escapes_hostile_names(kind: str) -> None:
         assert not any(name.startswith("on") for node in plot.iter() for name in node.attrib)
 
 
-@pytest.mark.parametrize("kind", ["forest", "pareto", "kept", "strip", "accuracy", "timeline"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_chart_names_itself_and_carries_no_style(kind: str) -> None:
     for plot in parse(every_chart("acme/fused")[kind]):
-        assert plot.get("role") == "img"
+        # An image has no parts that can be reached, so what holds links is a group.
+        linked = plot.find(f".//{SVG}a") is not None
+        assert plot.get("role") == ("group" if linked else "img")
         assert plot.findtext(f"{SVG}title") == "acme/fused"
         assert plot.findtext(f"{SVG}desc")
         assert not any("style" in node.attrib for node in plot.iter())

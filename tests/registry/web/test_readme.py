@@ -54,6 +54,12 @@ def test_media_type_may_have_parameters() -> None:
     assert "<em>x</em>" in html
 
 
+def test_a_long_readme_says_that_it_is_cut() -> None:
+    html = readme.render(metadata("long " * 20_000))
+    assert "Cut here after 40,000 of 99,999 characters" in html
+    assert "Cut here" not in readme.render(metadata("short"))
+
+
 def test_no_readme_is_nothing() -> None:
     assert readme.render("") == ""
     assert readme.render(metadata("  \n")) == ""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dougong_registry.web.charts.accuracy import AccuracyMark, accuracy_chart
 from dougong_registry.web.charts.forest import Interval, forest_chart
+from dougong_registry.web.charts.heatmap import Tile, heatmap_chart
 from dougong_registry.web.charts.kept import KeptPoint, kept_chart
+from dougong_registry.web.charts.memory import MemoryPoint, memory_chart
 from dougong_registry.web.charts.pareto import ParetoPoint, pareto_chart
 from dougong_registry.web.charts.strip import Lane, strip_chart
 from dougong_registry.web.charts.timeline import Span, timeline_chart
@@ -17,11 +19,15 @@ __all__ = [
     "Interval",
     "KeptPoint",
     "Lane",
+    "MemoryPoint",
     "ParetoPoint",
     "Span",
+    "Tile",
     "accuracy_chart",
     "forest_chart",
+    "heatmap_chart",
     "kept_chart",
+    "memory_chart",
     "pareto_chart",
     "strip_chart",
     "timeline_chart",

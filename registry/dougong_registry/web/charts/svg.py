@@ -127,6 +127,8 @@ def frame(
         description: Says what the chart shows, in a sentence.
         body: Elements in drawing order.
     """
+    # What is an image has no parts for assistive technology, so it must not hold links.
+    linked = any("<a " in each for each in body)
     return node(
         "svg",
         node("title", title),
@@ -135,7 +137,7 @@ def frame(
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_plain(width)} {_plain(height)}",
         class_=f"plot {layout}",
-        role="img",
+        role="group" if linked else "img",
         aria_label=f"{title}. {description}",
         preserveAspectRatio="xMidYMid meet",
     )

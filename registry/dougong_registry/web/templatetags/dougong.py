@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from packaging.utils import canonicalize_name
 
 from dougong_ci.report.verdict import AccuracyRow, SpeedCase
-from dougong_registry.boards.pages import PersonRow
+from dougong_registry.boards.pages import HistoryPoint, PersonRow
 from dougong_registry.boards.rows import (
     BoardSummary,
     EventRow,
@@ -26,7 +26,7 @@ from dougong_registry.boards.rows import (
     SubmissionDetail,
     SubmissionRow,
 )
-from dougong_registry.web import decisions, evidence, figures, formats
+from dougong_registry.web import case_figures, decisions, evidence, figures, formats, history
 
 register = template.Library()
 
@@ -37,6 +37,9 @@ register.filter("file_size", formats.file_size)
 register.filter("worst_first", figures.worst_first)
 register.filter("least_kept_first", evidence.least_kept_first)
 register.filter("histogram_tables", evidence.histogram_tables)
+register.filter("speed_grid", case_figures.speed_grid)
+register.filter("memory_points", case_figures.memory_points)
+register.filter("longest_series", history.longest_series)
 register.filter("drawn", evidence.drawn)
 register.filter("resources", evidence.resources)
 register.filter("resources_by_restart", evidence.resources_by_restart)
@@ -47,6 +50,9 @@ for chart in (
     figures.compare_chart,
     figures.run_chart,
     figures.kept_chart,
+    case_figures.heatmap_chart,
+    case_figures.memory_chart,
+    history.history_chart,
     figures.gates_chart,
     figures.samples_chart,
     figures.accuracy_chart,
@@ -185,7 +191,7 @@ def is_past(moment: dt.datetime) -> bool:
 
 
 @register.filter
-def interval(row: ScoreRow | RankedRow | BoardSummary) -> str:
+def interval(row: ScoreRow | RankedRow | BoardSummary | HistoryPoint) -> str:
     """Write the 95% interval of a score."""
     return formats.interval(*_ends(row))
 
@@ -199,7 +205,7 @@ def side(row: ScoreRow | RankedRow | BoardSummary) -> str:
     return "slower" if high < 1 else "even"
 
 
-def _ends(row: ScoreRow | RankedRow | BoardSummary) -> tuple[float, float]:
+def _ends(row: ScoreRow | RankedRow | BoardSummary | HistoryPoint) -> tuple[float, float]:
     if isinstance(row, BoardSummary):
         return row.leader_ci_low, row.leader_ci_high
     return row.ci_low, row.ci_high
