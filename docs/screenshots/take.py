@@ -13,8 +13,10 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 FLAGS = (
@@ -40,6 +42,12 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
         "boards": "/boards/",
         "submissions": "/submissions/",
         "publish": "/publish/",
+        "plugins": "/plugins/",
+        "people": "/people/",
+        "hardware": "/hardware/",
+        "suites": "/suites/",
+        "audit": "/audit/",
+        "missing": "/no-such-page",
     }
     page.goto(f"{url}/boards/")
     boards = _links(page, r"^/boards/[^/]+/")
@@ -53,15 +61,30 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
     if "board" in found:
         page.goto(url + found["board"])
         found["run"] = _links(page, r"^/runs/")[0]
-        found["operator"] = _links(page, r"^/operators/[^/]+/[^/]+/")[0]
+        operators = _links(page, r"^/operators/[^/]+/[^/]+/")
+        found["operator"] = operators[0]
+        names = [link.removeprefix("/operators/").strip("/") for link in operators[:3]]
+        found["compare"] = "/compare/?" + "&".join(f"operator={name}" for name in names)
+        page.goto(url + found["operator"])
+        found["plugin"] = _links(page, r"^/plugins/[^/]+/$", "main dl a")[0]
+        page.goto(url + found["plugin"])
+        found["version"] = _links(page, r"^/plugins/[^/]+/[^/]+/$")[0]
+    for name, lists, pattern in (
+        ("person", "people", r"^/people/[^/]+/"),
+        ("machine", "hardware", r"^/hardware/.+"),
+        ("suite", "suites", r"^/suites/.+"),
+    ):
+        page.goto(url + found[lists])
+        if links := _links(page, pattern):
+            found[name] = links[0]
     page.goto(f"{url}/submissions/")
     if links := _links(page, r"^/submissions/\d+/"):
         found["submission"] = links[0]
     return found
 
 
-def _links(page: Page, pattern: str) -> list[str]:
-    every = page.locator("main table a").evaluate_all(
+def _links(page: Page, pattern: str, where: str = "main table a") -> list[str]:
+    every = page.locator(where).evaluate_all(
         "links => links.map(link => link.getAttribute('href'))"
     )
     return [link for link in every if re.search(pattern, link)]
@@ -77,8 +100,8 @@ def _fullest(page: Page, url: str, links: list[str]) -> str:
     return max(links, key=ranked)
 
 
-def take(url: str, out: Path, chromium: str, scheme: str) -> None:
-    """Write <page>-<width>.png for every page found, at both widths."""
+def take(url: str, out: Path, chromium: str, scheme: str, only: Collection[str] = ()) -> None:
+    """Write <page>-<width>.png for every page found, or only for some, at both widths."""
     out.mkdir(parents=True, exist_ok=True)
     suffix = "" if scheme == "light" else f"-{scheme}"
     with (
@@ -89,7 +112,8 @@ def take(url: str, out: Path, chromium: str, scheme: str) -> None:
             executable_path=chromium, args=[*FLAGS, f"--disk-cache-dir={profile}"]
         )
         finder = browser.new_page()
-        pages = find_pages(finder, url)
+        found = find_pages(finder, url)
+        pages = {name: found[name] for name in only or found}
         finder.close()
         for width, scale in WIDTHS.items():
             context = browser.new_context(
@@ -112,9 +136,16 @@ def take(url: str, out: Path, chromium: str, scheme: str) -> None:
                         "height": min(height, LONGEST[width]),
                     },
                 )
+                _shrink(path)
                 print(f"{path} {path.stat().st_size // 1000} kB")
             context.close()
         browser.close()
+
+
+def _shrink(path: Path) -> None:
+    """Keep 96 colours: the pages have few, and the pictures live in git."""
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(96).save(path, optimize=True)
 
 
 def main() -> int:
@@ -122,13 +153,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--only", nargs="*", help="names of pages; all without it")
     parser.add_argument("--scheme", choices=("light", "dark"), default="light")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "")
     given = parser.parse_args()
     if not given.chromium:
         print("no chromium on PATH; name one by --chromium", file=sys.stderr)
         return 2
-    take(given.url.rstrip("/"), given.out, given.chromium, given.scheme)
+    take(given.url.rstrip("/"), given.out, given.chromium, given.scheme, given.only or ())
     return 0
 
 

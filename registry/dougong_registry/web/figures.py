@@ -79,10 +79,13 @@ def operator_chart(runs: Sequence[RunRow]) -> SafeString:
 
 def compare_chart(comparison: Comparison) -> SafeString:
     """Draw the speeds of operators side by side, grouped by dtype and mode."""
+    modes = {mode for _, mode in comparison.keys}
     return charts.forest_chart(
         [
             charts.Interval(
-                label=f"{column.operator.name} · {score.dtype} · {score.mode}",
+                label=" · ".join(
+                    [column.operator.name, dtype, *([mode] if len(modes) > 1 else [])]
+                ),
                 value=score.speedup,
                 low=score.ci_low,
                 high=score.ci_high,
