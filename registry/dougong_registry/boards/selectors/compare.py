@@ -10,7 +10,7 @@ from django.db.models import Count
 from dougong_ci.report.verdict import from_json
 from dougong_registry.boards.pages import ComparedOperator, Comparison
 from dougong_registry.boards.rows import OperatorRow
-from dougong_registry.boards.selectors.operators import newest_records, operator_rows
+from dougong_registry.boards.selectors.records import newest_records, operator_rows
 from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Missing

@@ -18,7 +18,7 @@ from dougong_registry.boards.pages import (
     VersionRow,
 )
 from dougong_registry.boards.selectors.compatibility import compatibility
-from dougong_registry.boards.selectors.operators import newest_records, operator_rows
+from dougong_registry.boards.selectors.records import newest_records, operator_rows
 from dougong_registry.plugins.models import OperatorName, OperatorRecord, Plugin, Release
 from dougong_registry.problem import Missing
 
