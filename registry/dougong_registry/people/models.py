@@ -30,6 +30,7 @@ class Identity(models.Model):
                 name="identity_login_plain",
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["login", "id"], name="identity_by_login")]
 
     def __str__(self) -> str:
         return self.login

@@ -114,6 +114,12 @@ class Release(models.Model):
                 condition=models.Q(published_at__isnull=False),
                 name="release_offered",
             ),
+            models.Index(
+                models.F("published_at").desc(),
+                models.F("id").desc(),
+                condition=models.Q(published_at__isnull=False),
+                name="release_newest",
+            ),
         ]
 
     def __str__(self) -> str:

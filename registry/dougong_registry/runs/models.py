@@ -91,6 +91,19 @@ class Run(models.Model):
                 condition=models.Q(official=True, superseded_at__isnull=True),
                 name="run_board",
             ),
+            models.Index(
+                "hardware_class",
+                models.F("recorded_at").desc(),
+                "runner",
+                "operator",
+                condition=models.Q(superseded_at__isnull=True),
+                name="run_in_force",
+            ),
+            models.Index(
+                fields=["contract", "suite", "hardware_class", "recorded_at"],
+                condition=models.Q(superseded_at__isnull=True),
+                name="run_of_suite",
+            ),
             models.Index(models.F("recorded_at").desc(), name="run_newest"),
         ]
 

@@ -61,10 +61,14 @@ def newest(limit: int) -> tuple[OperatorRow, ...]:
     return _rows(Entry.objects.order_by(*_ORDERS["newest"])[:limit])
 
 
+def named(names: Sequence[str]) -> tuple[OperatorRow, ...]:
+    """Return the operators of these names, of those there are."""
+    return _rows(Entry.objects.filter(name__in=names))
+
+
 def entry(name: str) -> OperatorRow | None:
     """Return the row of one operator, if there is one of this name."""
-    rows = _rows(Entry.objects.filter(name=name))
-    return rows[0] if rows else None
+    return next(iter(named([name])), None)
 
 
 def _worded(asked: Sequence[str]) -> QuerySet[Entry]:

@@ -57,6 +57,9 @@ class Submission(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["state", "created_at"], name="submission_queue"),
             models.Index(models.F("created_at").desc(), name="submission_newest"),
+            models.Index(
+                "submitter", models.F("created_at").desc(), name="submission_of_submitter"
+            ),
         ]
 
     def __str__(self) -> str:

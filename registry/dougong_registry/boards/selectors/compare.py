@@ -10,11 +10,12 @@ from django.db.models import Count
 from dougong_ci.report.verdict import from_json
 from dougong_registry.boards.pages import ComparedOperator, Comparison
 from dougong_registry.boards.rows import OperatorRow
-from dougong_registry.boards.selectors.records import newest_records, operator_rows
 from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Run
+from dougong_registry.search import selectors as search
+from dougong_registry.search.rows import Query
 
 FEWEST, MOST = 2, 6
 
@@ -29,7 +30,7 @@ def comparison(names: Sequence[str], *, hardware: str = "") -> Comparison:
     Raises:
         Missing: there is no operator of a name, or none was judged on the machine.
     """
-    found = {row.name: row for row in operator_rows(newest_records().filter(name__in=names))}
+    found = {row.name: row for row in search.named(names)}
     if absent := [name for name in names if name not in found]:
         raise Missing(f"no operator {absent[0]!r}; search with /operators/?q=")
     runs = list(
@@ -59,7 +60,7 @@ def comparison(names: Sequence[str], *, hardware: str = "") -> Comparison:
 
 def comparable(contract: str, *, limit: int = 200) -> tuple[OperatorRow, ...]:
     """Return the operators of a contract, to choose from."""
-    return operator_rows(newest_records().filter(contract=contract).order_by("name")[:limit])
+    return search.operators_page(Query(contract=contract), limit=limit)
 
 
 def _releases(names: Sequence[str]) -> dict[str, int]:

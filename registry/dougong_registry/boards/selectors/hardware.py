@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from dougong_registry.boards.pages import HardwarePage, HardwareRow, RunnerRow
 from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
@@ -12,8 +12,8 @@ from dougong_registry.runs.models import Run, Runner
 
 
 def hardware_list() -> tuple[HardwareRow, ...]:
-    """Return every kind of machine with a run, the one with most runs first."""
-    return _rows(Run.objects.all())
+    """Return every kind of machine with a run in force, the one with most of them first."""
+    return _rows(Run.objects.filter(superseded_at__isnull=True))
 
 
 def hardware_detail(hardware_class: str, *, runs: int = 50) -> HardwarePage:
@@ -22,18 +22,14 @@ def hardware_detail(hardware_class: str, *, runs: int = 50) -> HardwarePage:
     Raises:
         Missing: nothing was judged on it.
     """
-    here = Run.objects.filter(hardware_class=hardware_class)
+    here = Run.objects.filter(hardware_class=hardware_class, superseded_at__isnull=True)
     rows = _rows(here)
     if not rows:
         raise Missing(f"nothing was judged on {hardware_class!r}; see /hardware/")
-    runners = (
-        Runner.objects.annotate(
-            run_count=Count("runs", filter=Q(runs__hardware_class=hardware_class))
-        )
-        .filter(run_count__gt=0)
-        .order_by("name")
-    )
-    newest = runs_with_scores().filter(hardware_class=hardware_class).order_by("-recorded_at")
+    counts = dict(here.order_by().values_list("runner").annotate(many=Count("pk")))
+    runners = Runner.objects.filter(pk__in=counts).order_by("name")
+    newest = here.order_by("-recorded_at", "-pk").values_list("pk", flat=True)[:runs]
+    shown = runs_with_scores().filter(pk__in=list(newest)).order_by("-recorded_at", "-pk")
     return HardwarePage(
         hardware=rows[0],
         runners=tuple(
@@ -41,15 +37,15 @@ def hardware_detail(hardware_class: str, *, runs: int = 50) -> HardwarePage:
                 name=runner.name,
                 key_id=runner.key_id,
                 official=runner.official,
-                runs=runner.run_count,
+                runs=counts[runner.pk],
                 since=runner.created_at,
                 last_seen_at=runner.last_seen_at,
                 revoked_at=runner.revoked_at,
             )
             for runner in runners
         ),
-        boards=tuple(row for row in boards_list() if row.hardware_class == hardware_class),
-        runs=run_rows(newest[:runs]),
+        boards=boards_list(hardware=hardware_class),
+        runs=run_rows(shown),
     )
 
 
@@ -59,7 +55,7 @@ def _rows(runs: QuerySet[Run]) -> tuple[HardwareRow, ...]:
         .values_list("hardware_class")
         .annotate(
             many=Count("pk"),
-            operators=Count("operator__claimed_name", distinct=True),
+            operators=Count("operator", distinct=True),
             machines=Count("runner", distinct=True),
             last=Max("recorded_at"),
         )

@@ -22,7 +22,7 @@ def people_list(*, limit: int = 100, offset: int = 0) -> tuple[PersonRow, ...]:
     return tuple(map(_row, known.order_by("login", "pk")[offset : offset + limit]))
 
 
-def person_detail(login: str, *, provider: str = "", limit: int = 100) -> PersonPage:
+def person_detail(login: str, *, provider: str = "", limit: int = 50) -> PersonPage:
     """Return one person. A login is display text: whoever came first with it is shown.
 
     Args:

@@ -29,12 +29,21 @@ _UNRANKED = tuple(field.name for field in dataclasses.fields(UnrankedRow))
 
 
 def boards_list(
-    *, family: str = "", limit: int | None = None, offset: int = 0
+    *,
+    family: str = "",
+    hardware: str = "",
+    suite: str = "",
+    limit: int | None = None,
+    offset: int = 0,
 ) -> tuple[BoardSummary, ...]:
     """Return the boards that rank someone, in the order of contract, machine, dtype, mode."""
     headings = Heading.objects.filter(ranked__gt=0).order_by(*_KEY)
     if family:
         headings = headings.filter(contract__startswith=f"{family}.")
+    if hardware:
+        headings = headings.filter(hardware_class=hardware)
+    if suite:
+        headings = headings.filter(suite=suite)
     return _summaries(headings[offset : None if limit is None else offset + limit])
 
 

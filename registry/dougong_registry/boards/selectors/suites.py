@@ -20,8 +20,8 @@ READ = 4
 
 
 def suites_list() -> tuple[SuiteRow, ...]:
-    """Return every suite with a run, by contract, the newest version first."""
-    return _rows(Run.objects.all())
+    """Return every suite with a run in force, by contract, the newest version first."""
+    return _rows(Run.objects.filter(superseded_at__isnull=True))
 
 
 def suite_detail(contract: str, version: str) -> SuitePage:
@@ -31,14 +31,16 @@ def suite_detail(contract: str, version: str) -> SuitePage:
         Missing: nothing was judged under it.
     """
     suite = f"{contract}/{version}"
-    rows = _rows(Run.objects.filter(contract=contract, suite=suite))
+    rows = _rows(Run.objects.filter(contract=contract, suite=suite, superseded_at__isnull=True))
     if not rows:
         raise Missing(f"nothing was judged under the suite {suite!r}; see /suites/")
-    runs = list(
-        runs_with_scores()
-        .defer(None)
-        .filter(suite=suite, outcome="passed")
-        .order_by("-recorded_at", "-pk")[:READ]
+    passed = Run.objects.filter(
+        contract=contract, suite=suite, superseded_at__isnull=True, outcome="passed"
+    )
+    # First which, then whole: a sort would carry every verdict along.
+    newest = list(passed.order_by("-recorded_at", "-pk").values_list("pk", flat=True)[:READ])
+    runs = sorted(
+        runs_with_scores().defer(None).filter(pk__in=newest), key=lambda run: newest.index(run.pk)
     )
     verdicts = [from_json(run.payload) for run in runs]
     return SuitePage(
@@ -47,7 +49,7 @@ def suite_detail(contract: str, version: str) -> SuitePage:
         cases=_cases(verdicts),
         checks=_checks(verdicts),
         read_from=run_rows(runs),
-        boards=tuple(row for row in boards_list() if row.suite == suite),
+        boards=boards_list(suite=suite),
     )
 
 
