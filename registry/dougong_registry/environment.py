@@ -24,6 +24,34 @@ SQLITE_PRAGMAS = (
 BUSY_TIMEOUT_S = 10
 
 
+NO_RATE = (0.0, 1)
+
+
+def rates(
+    environ: Mapping[str, str], **defaults: tuple[float, int]
+) -> dict[str, tuple[float, int]]:
+    """Return the rates of `DOUGONG_RATES` over the defaults: `release=60/30 yank=60/100`, or `off`.
+
+    Raises:
+        ValueError: a rate is not known, or not seconds/burst.
+    """
+    given = environ.get("DOUGONG_RATES", "").strip()
+    if given == "off":
+        return dict.fromkeys(defaults, NO_RATE)
+    found = dict(defaults)
+    for word in given.split():
+        name, _, rate = word.partition("=")
+        every_s, _, burst = rate.partition("/")
+        if name not in defaults or not burst.isdecimal() or not every_s.isdecimal():
+            known = ", ".join(defaults)
+            raise ValueError(
+                f"DOUGONG_RATES holds {word!r}; write name=seconds/burst with a name of {known}, "
+                "or `off`"
+            )
+        found[name] = float(every_s), int(burst)
+    return found
+
+
 def home(environ: Mapping[str, str]) -> Path:
     """Return the state folder: `DOUGONG_HOME`, else the platform's place for user data."""
     named = environ.get("DOUGONG_HOME") or platformdirs.user_data_path("dougong")

@@ -29,12 +29,9 @@ JOBS_PER_AUTHOR = environment.count(os.environ, "DOUGONG_JOBS_PER_AUTHOR", 8)
 JUDGE_RETRY_S = (300, 1200, 4800)
 REQUEST_WINDOW_S = 300
 # (seconds until one more is allowed, how many at once), of an identity; `address` of an address.
-RATES: dict[str, tuple[float, int]] = {
-    "plugin": (600, 5),
-    "release": (60, 30),
-    "yank": (60, 100),
-    "address": (1, 300),
-}
+RATES = environment.rates(
+    os.environ, plugin=(600, 5), release=(60, 30), yank=(60, 100), address=(1, 300)
+)
 # How many proxies of the hub's own add to X-Forwarded-For; 0 believes no such header.
 DOUGONG_PROXIES = int(os.environ.get("DOUGONG_PROXIES", "0"))
 

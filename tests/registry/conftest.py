@@ -10,6 +10,21 @@ from django.db import connection
 def _nothing_kept(settings: Any) -> None:
     # A test sees what it did at once; that pages are kept is a test of its own.
     settings.PAGE_KEPT_S = 0
+    settings.RATES = dict.fromkeys(settings.RATES, (1, 1_000_000))
+
+
+@pytest.fixture
+def aged():
+    """Change what guards hold, as if it had happened earlier: `aged(rows, created_at=...)`."""
+
+    def _aged(rows: Any, **values: Any) -> None:
+        from dougong_registry.guards.install import install, lift
+
+        lift(connection)
+        rows.update(**values)
+        install(connection)
+
+    return _aged
 
 
 @pytest.fixture(autouse=True)

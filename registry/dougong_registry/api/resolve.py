@@ -9,36 +9,38 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema, inline_serializer
-from packaging.version import InvalidVersion, Version
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from dougong_registry.advisories import selectors as advisories
-from dougong_registry.api.serializers import output_of, render
+from dougong_registry.api.base import LARGEST_ID, Api
+from dougong_registry.api.serializers import asked, output_of, render
 from dougong_registry.resolution.decision import Candidate, Measured, PassedOver, Wish
 from dougong_registry.resolution.selectors import resolve
 
 LONGEST_AGE_S = 10 * 365 * 86400
+_NUMBER = "(0|[1-9][0-9]{0,9})"
+PEP440 = (
+    rf"^({_NUMBER}!)?{_NUMBER}(\.{_NUMBER})*((a|b|rc){_NUMBER})?(\.post{_NUMBER})?"
+    rf"(\.dev{_NUMBER})?(\+[a-z0-9]+(\.[a-z0-9]+)*)?$"
+)
 
 
-def _version(text: str) -> None:
-    try:
-        Version(text)
-    except InvalidVersion:
-        raise serializers.ValidationError(f"{text!r} is no version of PEP 440") from None
+def _version() -> serializers.RegexField:
+    """Return a field for a version in the canonical spelling of PEP 440, or nothing."""
+    return serializers.RegexField(PEP440, default="", max_length=64)
 
 
 class ResolveQuery(serializers.Serializer[Any]):
     """What is to be installed, and where."""
 
     name = serializers.CharField(max_length=128)
-    version = serializers.CharField(default="", max_length=64, validators=[_version])
+    version = _version()
     device = serializers.CharField(default="", max_length=32)
     dtype = serializers.CharField(default="", max_length=32)
-    torch = serializers.CharField(default="", max_length=64, validators=[_version])
-    python = serializers.CharField(default="", max_length=64, validators=[_version])
+    torch = _version()
+    python = _version()
     min_age_s = serializers.IntegerField(default=0, min_value=0, max_value=LONGEST_AGE_S)
     allow_unmeasured = serializers.BooleanField(default=False)
 
@@ -66,13 +68,11 @@ class ResolveOutput(serializers.Serializer[Any]):
     passed_over = output_of(PassedOver)(many=True)
 
 
-class ResolveApi(APIView):
+class ResolveApi(Api):
     @extend_schema(operation_id="resolve", parameters=[ResolveQuery], responses=ResolveOutput)
     def get(self, request: Request) -> Response:
         """Decide which release suits a machine, by what was measured, and say why."""
-        query = ResolveQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given = dict(query.validated_data)
+        given = asked(ResolveQuery, request)
         decision = resolve(given.pop("name"), Wish(now=timezone.now(), **given))
         return Response(
             {
@@ -94,7 +94,7 @@ def _release(chosen: Candidate) -> dict[str, Any]:
 class SinceQuery(serializers.Serializer[Any]):
     """Lines after this sequence number."""
 
-    since = serializers.IntegerField(default=0, min_value=0)
+    since = serializers.IntegerField(default=0, min_value=0, max_value=LARGEST_ID)
 
 
 class _LineOutput(serializers.Serializer[Any]):
@@ -104,7 +104,7 @@ class _LineOutput(serializers.Serializer[Any]):
     signature = serializers.CharField()
 
 
-class RevocationsApi(APIView):
+class RevocationsApi(Api):
     @extend_schema(
         operation_id="revocations",
         parameters=[SinceQuery],
@@ -115,9 +115,8 @@ class RevocationsApi(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the signed feed of revocations after a sequence number, 1,000 lines at most."""
-        query = SinceQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        return Response(advisories.feed(**query.validated_data))
+        given = asked(SinceQuery, request)
+        return Response(advisories.feed(**given))
 
 
 class AdvisoriesQuery(serializers.Serializer[Any]):
@@ -126,7 +125,7 @@ class AdvisoriesQuery(serializers.Serializer[Any]):
     plugin = serializers.CharField(default="", max_length=128)
 
 
-class AdvisoryListApi(APIView):
+class AdvisoryListApi(Api):
     @extend_schema(
         operation_id="advisories",
         parameters=[AdvisoriesQuery],
@@ -136,12 +135,11 @@ class AdvisoryListApi(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the advisories as OSV records, newest first; withdrawn ones say so."""
-        query = AdvisoriesQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        return Response({"results": advisories.advisories(**query.validated_data)})
+        given = asked(AdvisoriesQuery, request)
+        return Response({"results": advisories.advisories(**given)})
 
 
-class AdvisoryDetailApi(APIView):
+class AdvisoryDetailApi(Api):
     @extend_schema(operation_id="advisory", responses=inline_serializer("AdvisoryOutput", {}))
     def get(self, request: Request, number: str) -> Response:
         """Return one advisory as an OSV record."""

@@ -7,6 +7,8 @@ import json
 
 from dougong_ci.report import signing
 from dougong_ci.report.verdict import from_json
+from dougong_registry.advisories.models import Revocation, SigningKey
+from dougong_registry.advisories.services import FIRST
 from dougong_registry.audit.services import verify
 from dougong_registry.exports.manifest import Manifest
 from dougong_registry.problem import Refused
@@ -48,6 +50,43 @@ def check_runs(*, recompute: bool) -> None:
         _check_columns(run)
         if recompute:
             _check_scores(run)
+
+
+def check_revocations() -> None:
+    """Hold every line of the feed to its signature, to the line before and to its columns.
+
+    Raises:
+        Refused: names the line and what of it is not as it was signed.
+    """
+    keys = dict(SigningKey.objects.values_list("key_id", "public_key"))
+    previous = FIRST
+    rows = Revocation.objects.select_related("advisory").order_by("seq")
+    for number, row in enumerate(rows.iterator(chunk_size=CHUNK_ROWS), start=1):
+        payload = row.payload.encode()
+        if hashlib.sha256(payload).hexdigest() != row.payload_sha256:
+            raise Refused(f"revocation {row.seq}: the payload is not that of its sha256")
+        public = keys.get(row.key_id, "")
+        signed = signing.verify(payload, row.signature, public)
+        if not signed or signing.key_id(public) != row.key_id:
+            raise Refused(
+                f"revocation {row.seq}: the signature is not of this payload by {row.key_id}"
+            )
+        kept = {
+            "seq": row.seq,
+            "previous": previous,
+            "at": row.at.isoformat(),
+            "action": row.action,
+            "advisory": row.advisory.number,
+            "sha256": row.sha256,
+        }
+        said = json.loads(row.payload)
+        differing = [name for name, value in kept.items() if said.get(name) != value]
+        if row.seq != number or differing:
+            raise Refused(
+                f"revocation {row.seq}, the feed's line {number}, is not as it was signed: "
+                f"{', '.join(differing) or 'lines before it are missing'}"
+            )
+        previous = row.payload_sha256
 
 
 def _check_signature(run: Run) -> None:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, models, transaction
 
 from dougong_registry.boards.services import places_rebuild
 from dougong_registry.exports import manifest
-from dougong_registry.exports.evidence import check_audit, check_runs
+from dougong_registry.exports.evidence import check_audit, check_revocations, check_runs
 from dougong_registry.exports.lines import from_line
 from dougong_registry.exports.manifest import Manifest
 from dougong_registry.exports.policy import ModelType, exported_models, hub_models
@@ -50,6 +50,7 @@ def import_read(*, folder: Path, with_artifacts: bool = True, recompute: bool = 
             _reset_sequences()
             connection.check_constraints()
             check_runs(recompute=recompute)
+            check_revocations()
             check_audit(found)
             _derive()
             if with_artifacts:

@@ -44,7 +44,7 @@ class Manifest:
     migrations: list[str]
     """The schema: every migration that was applied."""
     private: list[str]
-    """What was left out because it opens a door."""
+    """What was left out because it opens a door or is one person's own."""
     format: str = FORMAT
 
     def write(self, folder: Path) -> None:

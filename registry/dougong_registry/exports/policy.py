@@ -1,4 +1,4 @@
-"""What leaves the hub: every table of it, but for what opens a door."""
+"""What leaves the hub: every table of it, but for what opens a door or is only of the moment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,19 @@ from dougong_registry.submissions.queue import new_nonce
 
 LEFT_OUT: Mapping[str, str] = {
     "people.apitoken": "the hash of a token could be tried offline; people make new tokens",
+    "requests.allowance": "it holds network addresses; the importing hub counts anew",
+    "requests.reply": "an answer is its asker's own, and is kept a day",
 }
-"""Tables that never leave, and why."""
+"""Tables that are private and never leave, and why."""
+
+# `advisories.signingkey` leaves: it has public keys only, and old lines of the feed are checked
+# with them for ever. The private half is a file in DOUGONG_HOME, which no export reads, so the hub
+# that imports signs with a key of its own: it is made, and added to the table, on first use.
+
+PASSING: Mapping[str, str] = {
+    "fleet.capability": "a runner says it anew to the importing hub, at its first heartbeat",
+}
+"""Tables of what is so at this moment: nothing secret, but two exports would never be the same."""
 
 DERIVED = frozenset({"boards.heading", "boards.place", "search.entry", "search.spelling"})
 """Tables that are computed from the others: the importing hub fills them itself."""
@@ -41,7 +52,7 @@ def hub_models() -> list[ModelType]:
 
 def exported_models() -> list[ModelType]:
     """Return the models whose rows leave, by label."""
-    stay = DERIVED | LEFT_OUT.keys()
+    stay = DERIVED | LEFT_OUT.keys() | PASSING.keys()
     return [model for model in hub_models() if model._meta.label_lower not in stay]
 
 

@@ -15,14 +15,20 @@ from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from dougong_registry.advisories.services import advisory_publish
 from dougong_registry.exports.policy import hub_models
+from dougong_registry.fleet.services import heartbeat_take
 from dougong_registry.guards.install import install, lift
 from dougong_registry.moderation.services import action_propose
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Artifact, OperatorName, Release
+from dougong_registry.requests.models import Allowance, Reply
+from dougong_registry.runs.models import Runner
+from dougong_registry.storage.models import Location
 
 NOW = timezone.now()
 HEX = "e" * 64
+COMMIT = "c" * 40
 
 CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "identity_login_plain": [
@@ -31,7 +37,32 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "api_token_expires_after_creation": [("people.apitoken", {"expires_at": F("created_at")})],
     "api_token_is_hashed": [("people.apitoken", {"token_sha256": "dgp_plain"})],
-    "api_token_scope_known": [("people.apitoken", {"scope": "admin"})],
+    "api_token_scope_known": [
+        ("people.apitoken", {"scope": scope})
+        for scope in ("", "everything", "submit:plugin/", "read  submit", "admin ")
+    ],
+    "advisory_number_spelt": [
+        ("advisories.advisory", {"number": number})
+        for number in ("", "DGSA-2026-001", "CVE-2026-0001", "DGSA-2026-0001b")
+    ],
+    "advisory_kind_known": [("advisories.advisory", {"kind": "boring"})],
+    "advisory_severity_known": [("advisories.advisory", {"severity": "mild"})],
+    "advisory_says_what": [("advisories.advisory", {"summary": ""})],
+    "advisory_withdrawal_has_reason": [
+        ("advisories.advisory", {"withdrawn_at": NOW, "withdrawn_reason": ""})
+    ],
+    "revocation_seq_from_one": [("advisories.revocation", {"seq": 0})],
+    "revocation_sha256_hex": [("advisories.revocation", {"sha256": "E" * 64})],
+    "revocation_action_known": [("advisories.revocation", {"action": "forgiven"})],
+    "location_pinned_by_commit": [
+        ("storage.location", {"uri": uri})
+        for uri in (
+            "hf://datasets/acme/wheels@main/a.whl",
+            f"hf://datasets/acme/wheels@{COMMIT}/",
+            f"https://example.org/wheels@{COMMIT}/a.whl",
+        )
+    ],
+    "reply_fingerprint_hex": [("requests.reply", {"fingerprint": "E" * 64})],
     "audit_seq_from_one": [("audit.entry", {"seq": 0})],
     "audit_hash_hex": [("audit.entry", {"hash": "E" * 64})],
     "plugin_status_known": [("plugins.plugin", {"status": "gone", "status_reason": "why"})],
@@ -58,6 +89,7 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("submissions.submission", {"state": "failed", "finished_at": NOW, "error": ""})
     ],
     "job_state_known": [("submissions.job", {"state": "lost"})],
+    "job_priority_known": [("submissions.job", {"priority": "urgent"})],
     "job_retry_has_time": [
         ("submissions.job", {"retry": 1, "not_before": None}),
         ("submissions.job", {"retry": 0, "not_before": NOW}),
@@ -95,6 +127,10 @@ ALSO = {"submission_state_known": "submission_finished_has_time"}
 """A state that nobody knows breaks both, and which of two is named is the engine's choice."""
 
 FRESH: dict[str, dict[str, Any]] = {
+    "advisories.advisory": {"number": "DGSA-2026-9999"},
+    "advisories.affected": {"release_id": "unused release"},
+    "advisories.revocation": {"seq": 999, "payload_sha256": HEX},
+    "advisories.signingkey": {"key_id": "another", "public_key": "another"},
     "audit.entry": {"seq": 999, "hash": HEX, "previous": "d" * 64},
     "people.identity": {"external_id": "eve"},
     "people.apitoken": {"token_sha256": HEX},
@@ -112,6 +148,10 @@ FRESH: dict[str, dict[str, Any]] = {
     "boards.heading": {"mode": "train"},
     "search.entry": {"operator_name_id": "unused name", "name": "acme/other"},
     "search.spelling": {"key": "another"},
+    "storage.location": {"uri": f"hf://datasets/acme/wheels@{COMMIT}/other.whl"},
+    "requests.allowance": {"sender": "another"},
+    "requests.reply": {"key": "another"},
+    "fleet.capability": {"runner_id": "unused runner"},
     "runs.runner": {"name": "eves", "public_key": "another", "key_id": "another"},
     "runs.run": {"verdict_id": "another", "superseded_at": NOW},
     "runs.score": {"mode": "train"},
@@ -135,6 +175,20 @@ def full(ada, runner, job, verdict_of, wheel_of):
     person = Identity.objects.get(login="ada")
     for kind in ("plugin.quarantine", "plugin.lift"):
         action_propose(kind=kind, target="acme-rms", reason="why", proposer=person)
+    advisory_publish(
+        plugin="acme-rms",
+        versions="==1.1",
+        kind="malware",
+        severity="high",
+        summary="It phones home.",
+        revoke=True,
+    )
+    heartbeat_take(runner=Runner.objects.latest("pk"), hardware={"cpu": "cpu-test"})
+    Location.objects.create(
+        artifact=Artifact.objects.latest("pk"), uri=f"hf://datasets/acme/wheels@{COMMIT}/a.whl"
+    )
+    Allowance.objects.create(rate="read", sender="local:ada", full_at=NOW)
+    Reply.objects.create(identity=person, key="once", fingerprint=HEX)
     lift(connection)
     yield
     install(connection)
@@ -150,16 +204,19 @@ def last(label: str) -> models.Model:
 def copy(label: str, leave_out: set[str] = frozenset()) -> None:
     """Insert a second row that differs from the last in all of `FRESH` but what is left out."""
     row = last(label)
+    # First, since the key of a row may itself be one of its fresh values.
+    row.pk, row._state.adding = None, True
     for name, value in FRESH[label].items():
         if name not in leave_out and TOGETHER.get(name) not in leave_out:
             setattr(row, name, unused(value))
-    row.pk, row._state.adding = None, True
     row.save(force_insert=True)
 
 
 def unused(value: Any) -> Any:
-    if value not in {"unused artifact", "unused release", "unused name"}:
+    if value not in {"unused artifact", "unused release", "unused name", "unused runner"}:
         return value
+    if value == "unused runner":
+        return Runner.objects.create(name="idle", public_key="idle", key_id="idle").pk
     if value == "unused name":
         taken = OperatorName.objects.latest("pk")
         fresh = OperatorName(name="acme/unused", provider=taken.provider, plugin=taken.plugin)
@@ -303,9 +360,11 @@ def test_links_lead_somewhere_and_numbers_count(full, label):
 
 
 def raw_set(row: models.Model, field: models.Field, literal: str) -> None:
-    table = row._meta.db_table
+    table, key = row._meta.db_table, row._meta.pk.column
     with connection.cursor() as cursor:
-        cursor.execute(f'UPDATE "{table}" SET "{field.column}" = {literal} WHERE id = {row.pk}')
+        cursor.execute(
+            f'UPDATE "{table}" SET "{field.column}" = {literal} WHERE "{key}" = {row.pk}'
+        )
 
 
 def raw_delete(rows: models.QuerySet) -> None:
@@ -316,3 +375,6 @@ def test_what_breaks_no_rule_is_let_through(full):
     """The control of this file."""
     assert change(last("people.identity"), login="Ada-2") == ""
     assert change(last("runs.score"), coverage=1.0) == ""
+    assert change(last("people.apitoken"), scope="read submit:plugin/acme-rms yank admin") == ""
+    assert change(last("advisories.advisory"), number="DGSA-2026-10000") == ""
+    assert change(last("submissions.job"), priority="high") == ""

@@ -18,10 +18,26 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from dougong_registry.exports.policy import LEFT_OUT, MADE_ANEW, exported_models, hub_models
+from dougong_registry.advisories.keys import NAME as SIGNING_KEY
+from dougong_registry.advisories.services import advisory_publish, advisory_withdraw
+from dougong_registry.exports.policy import (
+    DERIVED,
+    LEFT_OUT,
+    MADE_ANEW,
+    PASSING,
+    exported_models,
+    hub_models,
+)
+from dougong_registry.fleet.models import Capability
+from dougong_registry.fleet.services import heartbeat_take
 from dougong_registry.guards.rules import GUARDS
-from dougong_registry.people.models import ApiToken
+from dougong_registry.people.models import ApiToken, Identity
+from dougong_registry.plugins.models import Artifact
+from dougong_registry.requests.models import Allowance, Reply
+from dougong_registry.runs.models import Runner
+from dougong_registry.storage.models import Location
 from dougong_registry.submissions.models import Job
 
 SERVER = os.environ.get("DOUGONG_TEST_POSTGRES_URL", "")
@@ -32,6 +48,8 @@ PAGES = (
     "/boards/norm.rms@1/",
     "/operators/",
     "/simple/acme-rms/",
+    "/api/v1/advisories",
+    "/api/v1/revocations",
 )
 READ_PAGES = """
 import django, json, sys
@@ -73,13 +91,37 @@ class OtherHub:
 
 @pytest.fixture
 def hub(ada, runner, job, verdict_of, wheel_of):
-    """A release on a board, a newer one that waits for its judge, and a yank."""
+    """A release on a board and a newer one that was revoked, restored and revoked again."""
     runner.claim(job)
     runner.discover(job)
     assert runner.send(job, verdict_of(job)).status_code == 201
     assert runner.complete(job).status_code == 200
     newer = ada.submit(wheel_of(version="1.1"), "acme_rms-1.1-py3-none-any.whl")
     assert newer.status_code == 201
+    for again in (False, True):
+        advisory = advisory_publish(
+            plugin="acme-rms",
+            versions="==1.1",
+            kind="malware",
+            severity="high",
+            summary="It phones home.",
+            revoke=True,
+        )
+        if not again:
+            advisory_withdraw(number=advisory.number, reason="It did not.")
+    Location.objects.create(
+        artifact=Artifact.objects.latest("pk"), uri=f"hf://datasets/acme/wheels@{'c' * 40}/a.whl"
+    )
+    heartbeat_take(runner=Runner.objects.latest("pk"), hardware={"cpu": "cpu-test"})
+    now = timezone.now()
+    Allowance.objects.create(rate="read", sender="192.0.2.77", full_at=now)
+    Reply.objects.create(
+        identity=Identity.objects.get(login="ada"),
+        key="only-ada-knows",
+        fingerprint=hashlib.sha256(b"asked").hexdigest(),
+        status=201,
+        body={"answer": "for ada alone"},
+    )
     return Client()
 
 
@@ -155,7 +197,14 @@ def test_the_manifest_counts_and_hashes_what_is_there(out):
         }
     assert manifest["artifacts"] == 2
     assert manifest["tables"]["runs.run"]["rows"] == 1
-    assert manifest["private"] == ["people.apitoken", "submissions.job.nonce"]
+    assert manifest["tables"]["advisories.revocation"]["rows"] == 3
+    assert manifest["tables"]["storage.location"]["rows"] == 1
+    assert manifest["private"] == [
+        "people.apitoken",
+        "requests.allowance",
+        "requests.reply",
+        "submissions.job.nonce",
+    ]
 
 
 @pytest.mark.timeout(300)
@@ -193,17 +242,26 @@ def test_an_imported_hub_goes_on_and_keeps_what_stands(out, other):
     assert "a verdict stands" in done.stderr
 
 
-def test_what_opens_a_door_never_leaves(ada, job, out):
-    everything = b"".join(files_of(out).values()).decode("utf-8", "replace")
-    secrets = [ada.token, *Job.objects.values_list("nonce", flat=True)]
+def test_what_opens_a_door_never_leaves(ada, job, out, settings):
+    files = files_of(out)
+    everything = b"".join(files.values()).decode("utf-8", "replace")
+    private = (settings.DOUGONG_HOME / SIGNING_KEY).read_text()
+    secrets = [ada.token, *Job.objects.values_list("nonce", flat=True), *private.splitlines()]
     secrets += ApiToken.objects.values_list("token_sha256", flat=True)
-    assert len(secrets) > 3
+    secrets += ["192.0.2.77", "only-ada-knows", "for ada alone"]
+    assert len(secrets) > 9
+    assert not any(SIGNING_KEY in path for path in files)
     assert [secret for secret in secrets if secret in everything] == []
 
 
 def test_every_column_that_sounds_secret_is_decided():
     """A new table leaves by itself, so whoever adds a secret must say so in the policy."""
-    public = {"runs.run.signature", "runs.runner.public_key"}
+    public = {
+        "advisories.revocation.signature",
+        "advisories.signingkey.public_key",
+        "runs.run.signature",
+        "runs.runner.public_key",
+    }
     suspicious = {
         f"{model._meta.label_lower}.{field.attname}"
         for model in exported_models()
@@ -213,7 +271,40 @@ def test_every_column_that_sounds_secret_is_decided():
         )
     }
     assert suspicious - {f"{label}.{name}" for label, name in MADE_ANEW} == public
-    assert set(LEFT_OUT) <= {model._meta.label_lower for model in hub_models()}
+    staying = [*LEFT_OUT, *PASSING, *DERIVED]
+    assert len(set(staying)) == len(staying)
+    assert set(staying) <= {model._meta.label_lower for model in hub_models()}
+
+
+def test_what_is_only_of_the_moment_changes_no_export(hub, out, tmp_path):
+    assert Capability.objects.update(draining=True) == 1
+    call_command("export", tmp_path / "again")
+    assert files_of(out) == files_of(tmp_path / "again")
+
+
+@pytest.mark.timeout(300)
+def test_an_imported_hub_signs_with_a_key_of_its_own(out, other):
+    """The key in the home of the first hub stays there; what it signed is still checked."""
+    assert other.command("import", out).returncode == 0
+    assert not (other.home / SIGNING_KEY).exists()
+    more = "publish acme-rms --versions ==1.0 --kind other --severity low --summary Slow --revoke"
+    done = other.command("advisory", *more.split())
+    assert done.returncode == 0, done.stderr
+    assert (other.home / SIGNING_KEY).exists()
+    assert other.command("export", other.home / "out").returncode == 0
+    tables = other.home / "out" / "tables"
+    keys, revocations = (
+        [
+            json.loads(line)
+            for line in (tables / f"advisories.{name}.jsonl").read_text().splitlines()
+        ]
+        for name in ("signingkey", "revocation")
+    )
+    first, own = (key["key_id"] for key in keys)
+    assert [each["key_id"] for each in revocations] == [first, first, first, own]
+    third = OtherHub(other.home / "third")
+    done = third.command("import", other.home / "out")
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_column_forgets_its_value_when_it_is_imported():
@@ -254,6 +345,24 @@ TAMPERED = {
         lambda out: change(out, "runs.run", '"outcome":"passed","pay', '"outcome":"failed","pay'),
         "outcome is 'failed', signed was 'passed'",
     ),
+    "what was revoked and the manifest": (
+        lambda out: change(
+            out, "advisories.revocation", '"action":"restored","ad', '"action":"revoked","ad'
+        ),
+        "is not as it was signed: action",
+    ),
+    "a line of the feed and the manifest": (
+        lambda out: change(out, "advisories.revocation", "It phones home.", "It is fine."),
+        "revocation 1: the payload is not that of its sha256",
+    ),
+    "the key of the feed and the manifest": (
+        lambda out: change(out, "advisories.signingkey", '"public_key":"', '"public_key":"AAAA'),
+        "revocation 1: the signature is not of this payload",
+    ),
+    "the start of the feed cut off": (
+        lambda out: cut_first(out, "advisories.revocation"),
+        "is not as it was signed: previous",
+    ),
     "an audit entry and the manifest": (
         lambda out: change(out, "audit.entry", "runner.registered", "runner.forgotten."),
         "was changed after it was made",
@@ -290,6 +399,12 @@ TAMPERED = {
     ),
     "no manifest": (lambda out: (out / "manifest.json").unlink(), "is no export"),
 }
+
+
+def cut_first(folder: Path, label: str) -> None:
+    path = folder / "tables" / f"{label}.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    signed_anew(folder, label)
 
 
 def cut_last(folder: Path, label: str) -> None:

@@ -171,9 +171,10 @@ def test_a_job_handed_back_goes_out_first_and_costs_no_attempt(
     assert runner.claim(again).status_code == 200
 
 
-def test_depth_tells_queues_ages_and_what_is_judged(runner, job, ada, wheel_of):
+def test_depth_tells_queues_ages_and_what_is_judged(runner, job, ada, wheel_of, aged):
     submit_many(ada, wheel_of, "acme", 2)
-    Job.objects.exclude(pk=job.pk).update(created_at=timezone.now() - dt.timedelta(seconds=90))
+    before = timezone.now() - dt.timedelta(seconds=90)
+    aged(Job.objects.exclude(pk=job.pk), created_at=before)
     runner.claim(job)
     (depth,) = queue_depths()
     assert (depth.queue, depth.waiting, depth.judging) == ("judge.cpu", 2, 1)

@@ -52,13 +52,13 @@ def python(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def offer(publish):
+def offer(publish, aged):
     """Publish a version with an operator that loads, old enough to be chosen."""
 
     def _offer(version: str, *, days: float = 30) -> Artifact:
         publish(version, **{"acme_rms.py": MODULE.format(version=version)})
         rows = Release.objects.filter(version=version)
-        rows.update(published_at=timezone.now() - dt.timedelta(days=days))
+        aged(rows, published_at=timezone.now() - dt.timedelta(days=days))
         return rows.get().artifact
 
     return _offer

@@ -81,10 +81,10 @@ class TestResolve:
         assert found["release"] is None
         assert found["passed_over"][0]["code"] == "undeclared_device"
 
-    def test_too_young_is_said(self, publish, client):
+    def test_too_young_is_said(self, publish, client, aged):
         publish("1.0")
         assert resolve(client, min_age_s=60)["passed_over"][0]["code"] == "too_young"
-        Release.objects.update(published_at=timezone.now() - dt.timedelta(seconds=61))
+        aged(Release.objects.all(), published_at=timezone.now() - dt.timedelta(seconds=61))
         assert resolve(client, min_age_s=60)["release"]["version"] == "1.0"
 
     def test_quarantined_gives_nothing(self, publish, client):

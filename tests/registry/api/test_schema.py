@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
 from dougong_ci.report import signing
+from dougong_registry.advisories.services import advisory_publish
 
 EXAMPLES = 2000
 PER_OPERATION = 90
@@ -66,7 +67,15 @@ def known(ada, runner, job, verdict_of):
     runner.discover(job)
     run = runner.send(job, verdict_of(job)).json()["run_id"]
     runner.complete(job)
+    advisory = advisory_publish(
+        plugin="acme-rms",
+        versions="==1.0",
+        kind="other",
+        severity="low",
+        summary="odd rows",
+    )
     return {
+        "number": advisory.number,
         "submission_id": job.submission_id,
         "job_id": job.pk,
         "sha256": job.submission.sha256,
@@ -107,6 +116,9 @@ def met(operation: Any, headers: dict[str, str], parts: dict[str, Any], seen: Co
         made = operation.as_strategy(generation_mode=mode)
         if parts:
             there = operation.as_strategy(generation_mode=mode, path_parameters=parts)
+            made = st.one_of(made, there)
+        if operation.path.endswith("/resolve") and mode is schemathesis.GenerationMode.POSITIVE:
+            there = operation.as_strategy(generation_mode=mode, query={"name": "acme-rms"})
             made = st.one_of(made, there)
 
         @seed(20261125)

@@ -94,7 +94,8 @@ def test_a_request_at_work_is_a_conflict_until_it_is_taken_for_lost(ada, job):
     assert yank(ada, **key).status_code == 200
 
 
-def test_new_names_are_five_at_once_and_the_sixth_says_when(ada, wheel_of):
+def test_new_names_are_five_at_once_and_the_sixth_says_when(ada, wheel_of, settings):
+    settings.RATES = {**settings.RATES, "plugin": (600, 5)}
     names = [f"acme-{word}" for word in ("one", "two", "three", "four", "five", "six")]
     files = {name: f"{name.replace('-', '_')}-1.0-py3-none-any.whl" for name in names}
     answers = [submit(ada, wheel_of(name=name), files[name]) for name in names]

@@ -55,6 +55,7 @@ def program(tmp_path, database, broker):
             env={
                 **os.environ,
                 "DOUGONG_HOME": str(home),
+                "DOUGONG_RATES": "off",
                 "DOUGONG_DATABASE_URL": database,
                 "DOUGONG_BROKER_URL": valkey.url(broker[1]),
             },

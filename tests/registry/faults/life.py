@@ -42,6 +42,7 @@ from dougong_registry import celery  # noqa: E402
 from dougong_registry.audit.models import Entry  # noqa: E402
 from dougong_registry.audit.services import verify  # noqa: E402
 from dougong_registry.fleet.models import Capability  # noqa: E402
+from dougong_registry.guards.install import install, lift  # noqa: E402
 from dougong_registry.people.services import token_create  # noqa: E402
 from dougong_registry.plugins import store  # noqa: E402
 from dougong_registry.plugins.models import Artifact, Plugin, Release  # noqa: E402
@@ -161,9 +162,11 @@ class Life:
 
     def sweep(self):
         """A lost message is given up, and the clock ticks."""
+        lift(connection)
         Job.objects.filter(pk=self.job.pk, state="queued").update(
             dispatched_at=long_ago(), created_at=long_ago()
         )
+        install(connection)
         sweep()
 
     def publish_page(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import pytest
@@ -37,6 +38,10 @@ def test_a_sample_of_troubles_passes(program, restarted):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    os.environ.get("DOUGONG_FAULTS") != "whole",
+    reason="every moment takes minutes: DOUGONG_FAULTS=whole",
+)
 @pytest.mark.timeout(400)
 def test_every_trouble_passes_and_leaves_nothing_untrue(program, restarted):
     check(program("trouble.py", "1", timeout_s=390.0), at_least=35)
