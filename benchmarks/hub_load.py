@@ -11,7 +11,10 @@ the judge. Afterwards every accepted write is looked for.
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
+import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -23,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,11 +109,6 @@ class Writer(threading.Thread):
 
 def wheel(name: str, version: str) -> tuple[str, bytes]:
     """Return the filename and the bytes of a wheel that holds one module."""
-    import base64
-    import hashlib
-    import io
-    import zipfile
-
     module, stem = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}"
     texts = {
         f"{module}.py": f"VERSION = {version!r}\n",

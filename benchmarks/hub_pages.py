@@ -50,7 +50,7 @@ def served() -> Iterator[str]:
     environ = {
         "DJANGO_SETTINGS_MODULE": "dougong_registry.settings",
         "DOUGONG_PAGE_KEPT_S": "0",
-        "DOUGONG_THROTTLE": "off",
+        "DOUGONG_RATES": "off",
         **os.environ,
     }
     subprocess.run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Sequence
 
 from django.db import connection, transaction
@@ -25,9 +24,9 @@ from dougong_registry.audit.services import HUB, record
 from dougong_registry.columns import hold_to_columns
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Conflict, Missing, Refused
+from dougong_registry.turns import take_turn
 
 FIRST = "0" * 64
-_LOCK = zlib.crc32(b"dougong advisories")
 
 
 @transaction.atomic
@@ -60,7 +59,7 @@ def advisory_publish(
     """
     _hold_words(kind, severity)
     releases = _releases(plugin, versions)
-    _in_turn()
+    take_turn(connection, "dougong advisories")
     advisory = Advisory(
         number=_next_number(),
         plugin=releases[0].plugin,
@@ -102,7 +101,7 @@ def advisory_withdraw(*, number: str, reason: str, actor: str = HUB) -> Advisory
         raise Conflict(f"{number} was withdrawn at {advisory.withdrawn_at.isoformat()}")
     if not reason:
         raise Refused("a withdrawal needs a reason, which readers of the advisory see")
-    _in_turn()
+    take_turn(connection, "dougong advisories")
     advisory.withdrawn_at, advisory.withdrawn_reason = timezone.now(), reason
     hold_to_columns(advisory)
     advisory.save(update_fields=["withdrawn_at", "withdrawn_reason"])
@@ -145,13 +144,6 @@ def _releases(plugin: str, versions: str) -> list[Release]:
     if not found:
         raise Missing(f"no release of {canonical} is in {versions}; its page lists them")
     return found
-
-
-def _in_turn() -> None:
-    """Hold numbers and the feed against a second writer; SQLite's wait for each other anyway."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _next_number() -> str:

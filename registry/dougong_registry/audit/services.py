@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zlib
 from typing import Any
 
 from django.db import connection, transaction
@@ -12,10 +11,10 @@ from django.utils import timezone
 
 from dougong_registry.audit.models import FIRST_HASH, Entry
 from dougong_registry.people.models import Identity
+from dougong_registry.turns import take_turn
 
 HUB = "hub"
 """The actor of what the hub does by itself."""
-_LOCK = zlib.crc32(b"dougong audit")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +38,7 @@ def record(*, actor: str, verb: str, target: str, **payload: Any) -> Entry:
         payload: Whatever a reader must know besides; plain JSON values.
     """
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            # SQLite's writers wait for each other; here they must be told to.
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        take_turn(connection, "dougong audit")
         last = Entry.objects.order_by("-seq").values_list("seq", "hash").first()
         seq, previous = last or (0, FIRST_HASH)
         entry = Entry(

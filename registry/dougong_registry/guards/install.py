@@ -6,15 +6,14 @@ with the old one. Whatever migrations did, this runs after them.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dougong_registry.guards.rules import GUARDS, Guard
+from dougong_registry.turns import take_turn
 
-_LOCK = zlib.crc32(b"dougong guards")
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION dougong_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -35,7 +34,7 @@ def install(connection: BaseDatabaseWrapper) -> None:
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # Two hubs that start at once must not both replace the function.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            take_turn(connection, "dougong guards")
             cursor.execute(_FUNCTION)
         for guard in GUARDS:
             if guard.table in tables:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db.models import Count, F, Max, Min, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -14,6 +13,7 @@ from prometheus_client.registry import Collector
 from dougong_registry.audit.models import Entry
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.runs.models import OUTCOMES, Run, Runner
+from dougong_registry.submissions.depth import queue_depths
 from dougong_registry.submissions.models import Job, Submission
 
 
@@ -54,9 +54,7 @@ def _queue() -> Iterator[Metric]:
         for profile, count in counted.order_by("profile"):
             depth.add_metric((state, profile), count)
     yield depth
-    queued = Job.objects.filter(due, state=Job.State.QUEUED)
-    oldest = queued.aggregate(at=Min(Coalesce(F("not_before"), F("created_at"))))["at"]
-    age_s = (now - oldest).total_seconds() if oldest is not None else 0.0
+    age_s = max((depth.oldest_s for depth in queue_depths()), default=0.0)
     yield _single("dougong_queue_oldest_seconds", "How long the oldest due job has waited.", age_s)
     expired = Job.objects.filter(state=Job.State.LEASED, lease_expires_at__lt=now).count()
     yield _single("dougong_leases_expired", "Leases that are over and not swept yet.", expired)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from django.db import transaction
 from django.db.models import Max
 
-from dougong_registry.boards.selectors.runs import newest_runs
+from dougong_registry.boards.selectors.records import operator_row, telling_runs
 from dougong_registry.plugins.models import OperatorName, OperatorRecord
 from dougong_registry.runs.models import Run
 from dougong_registry.search.models import Entry, Spelling
@@ -60,42 +61,20 @@ def _entries(operator_names: list[int]) -> list[Entry]:
         .values_list("newest", flat=True)
     )
     records = OperatorRecord.objects.filter(pk__in=list(newest)).select_related("release__plugin")
-    found = newest_runs(Run.objects.filter(operator__in=[record.pk for record in records]))
-    runs = {run.operator_id: run for run in found.annotate(best=Max("scores__speedup"))}
+    runs = telling_runs(records)
     return [_entry(record, runs.get(record.pk)) for record in records]
 
 
 def _entry(record: OperatorRecord, run: Run | None) -> Entry:
-    ranked = run is not None and run.outcome == "passed" and not run.held_reason
+    row = operator_row(record, run)
     devices, dtypes = (_spaced(record.metadata.get(key)) for key in ("devices", "dtypes"))
-    others = (
-        record.contract,
-        record.variant,
-        record.summary,
-        record.paper,
-        record.release.plugin.name,
-        devices,
-        dtypes,
-    )
+    others = (row.contract, row.variant, row.summary, row.paper, row.distribution, devices, dtypes)
     return Entry(
+        **dataclasses.asdict(row),
         operator_name_id=record.claimed_name_id,
-        name=record.name,
-        family=record.family,
-        contract=record.contract,
-        variant=record.variant,
-        summary=record.summary,
-        paper=record.paper,
-        license=record.license,
-        distribution=record.release.plugin.name,
-        version=record.release.version,
         devices=devices,
         dtypes=dtypes,
-        published_at=record.created_at,
-        outcome=run.outcome if run else "",
-        code=run.code if run else "",
-        run_id=run.verdict_id if run else "",
-        best_speedup=getattr(run, "best", None) if ranked else None,
-        name_words=" ".join(words(record.name)),
+        name_words=" ".join(words(row.name)),
         other_words=" ".join(words(" ".join(others))),
     )
 

@@ -9,18 +9,20 @@ from django.views.decorators.http import require_safe
 from dougong_registry.boards.pages import ComparedOperator, Comparison
 from dougong_registry.boards.rows import ScoreRow
 from dougong_registry.boards.selectors.compare import FEWEST, MOST, comparable, comparison
-from dougong_registry.web.paging import page_or_404
+from dougong_registry.web.paging import given, page_or_404
 
 
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Operators side by side; with fewer than two of them, a list to choose from."""
-    named = list(dict.fromkeys(name for name in request.GET.getlist("operator") if name))
-    contract = request.GET.get("contract", "")
+    named = list(
+        dict.fromkeys(name.replace("\0", "") for name in request.GET.getlist("operator") if name)
+    )
+    contract = given(request, "contract")
     found = None
     with page_or_404():
         if len(named) >= FEWEST:
-            found = comparison(named[:MOST], hardware=request.GET.get("hardware", ""))
+            found = comparison(named[:MOST], hardware=given(request, "hardware"))
     context = {
         "section": "operators",
         "named": named[:MOST],

@@ -19,9 +19,12 @@ def kept(view: View) -> View:
     For pages that are the same for everybody. A page is at most that much behind its data.
     """
 
+    @functools.cache
+    def keeping(seconds: int) -> View:
+        return cache_page(seconds)(view) if seconds else view
+
     @functools.wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        seconds = settings.PAGE_KEPT_S
-        return (cache_page(seconds)(view) if seconds else view)(request, *args, **kwargs)
+        return keeping(settings.PAGE_KEPT_S)(request, *args, **kwargs)
 
     return inner

@@ -10,14 +10,14 @@ from packaging.utils import canonicalize_name
 
 from dougong_registry.boards.selectors.plugins import plugin_detail, plugins_list, version_detail
 from dougong_registry.web import readme
-from dougong_registry.web.paging import PAGE, page_number, page_or_404
+from dougong_registry.web.paging import PAGE, given, page_number, page_or_404
 
 
 @require_safe
 def plugins(request: HttpRequest) -> HttpResponse:
     """Plugins by name."""
     number = page_number(request)
-    q = request.GET.get("q", "")
+    q = given(request, "q")
     found = plugins_list(q=q, limit=PAGE + 1, offset=PAGE * (number - 1))
     context = {
         "section": "plugins",

@@ -10,7 +10,7 @@ from dougong_registry.boards.selectors.audit import audit_entries
 from dougong_registry.boards.selectors.hardware import hardware_detail, hardware_list
 from dougong_registry.boards.selectors.people import people_list, person_detail
 from dougong_registry.boards.selectors.suites import suite_detail, suites_list
-from dougong_registry.web.paging import PAGE, page_number, page_or_404
+from dougong_registry.web.paging import PAGE, given, page_number, page_or_404
 
 
 @require_safe
@@ -26,7 +26,7 @@ def people(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, login: str) -> HttpResponse:
     """One person and what they published."""
     with page_or_404():
-        detail = person_detail(login, provider=request.GET.get("provider", ""), limit=PAGE)
+        detail = person_detail(login, provider=given(request, "provider"), limit=PAGE)
     return render(request, "dougong/person.html", {"detail": detail, "person": detail.person})
 
 
@@ -63,9 +63,9 @@ def suite(request: HttpRequest, contract: str, version: str) -> HttpResponse:
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """The audit log, newest first; `?before=` goes on where a page ended."""
-    text = request.GET.get("before", "")
+    text = given(request, "before")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-    target = request.GET.get("target", "").replace("\x00", "")
+    target = given(request, "target")
     found = audit_entries(before=before, target=target, limit=PAGE + 1)
     context = {
         "entries": found[:PAGE],

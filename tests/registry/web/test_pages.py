@@ -361,3 +361,20 @@ def test_queries_do_not_grow_with_rows(client: Client, django_assert_max_num_que
     for address in pages():
         with django_assert_max_num_queries(QUERIES):
             get(client, address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/operators/?q=a%00b&family=%00&contract=n%00",
+        "/boards/norm.rms@1/?hardware=%00&dtype=%00",
+        "/plugins/?q=%00rms",
+        "/compare/?operator=acme%00/fused-rms&operator=dougong/torch-rms&hardware=%00",
+        "/compare/?contract=%00norm.rms@1",
+        "/people/ada/?provider=%00",
+        "/audit/?before=%00&target=%00",
+    ],
+)
+@pytest.mark.usefixtures("furnished")
+def test_a_zero_byte_in_an_address_breaks_no_page(client: Client, address: str) -> None:
+    get(client, address)

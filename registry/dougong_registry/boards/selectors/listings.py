@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from packaging.utils import canonicalize_name
 
 from dougong_registry.boards.list_rows import (
@@ -18,7 +17,9 @@ from dougong_registry.boards.list_rows import (
 )
 from dougong_registry.boards.rows import RunRow, SubmissionRow
 from dougong_registry.boards.selectors.paging import page_of
+from dougong_registry.boards.selectors.plugins import counted, matching
 from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
+from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Missing
@@ -44,10 +45,8 @@ def plugins_page(
     plugins = _plugins()
     if status:
         plugins = plugins.filter(status=status)
-    for word in q.split()[:8]:
-        plugins = plugins.filter(Q(name__icontains=word) | Q(summary__icontains=word))
     order = PLUGIN_ORDERS[ordering]
-    return page_of(plugins, _plugin_row, order=order, limit=limit, cursor=cursor)
+    return page_of(matching(plugins, q), _plugin_row, order=order, limit=limit, cursor=cursor)
 
 
 def plugin_detail(name: str) -> PluginDetail:
@@ -94,10 +93,10 @@ def submissions_page(
     *, state: str = "", submitter: str = "", limit: int = 50, cursor: str = ""
 ) -> Page[SubmissionRow]:
     """Return submissions, newest first."""
-    found = Submission.objects.select_related("release__plugin", "submitter")
+    found = submissions_related()
     chosen = {"state": state, "submitter__login": submitter}
     found = found.filter(**{name: value for name, value in chosen.items() if value})
-    return page_of(found, _submission_row, order=_NEWEST, limit=limit, cursor=cursor)
+    return page_of(found, submission_row, order=_NEWEST, limit=limit, cursor=cursor)
 
 
 def runs_page(
@@ -153,9 +152,8 @@ def runners_page(
 def _plugins() -> QuerySet[Plugin]:
     releases = Release.objects.filter(plugin=OuterRef("pk")).order_by()
     offered = releases.filter(published_at__isnull=False, yanked_at__isnull=True)
-    counted = releases.values("plugin").annotate(count=Count("pk")).values("count")
     return Plugin.objects.select_related("owner").annotate(
-        release_count=Coalesce(Subquery(counted), 0),
+        release_count=counted(releases, "plugin"),
         latest=Subquery(offered.order_by("-published_at", "-pk").values("version")[:1]),
     )
 
@@ -195,23 +193,11 @@ def _release_row(release: Release) -> PluginRelease:
     )
 
 
-def _submission_row(submission: Submission) -> SubmissionRow:
-    return SubmissionRow(
-        id=submission.pk,
-        state=submission.state,
-        distribution=submission.release.plugin.name,
-        version=submission.release.version,
-        submitter=submission.submitter.login,
-        created_at=submission.created_at,
-        finished_at=submission.finished_at,
-        error=submission.error,
-    )
-
-
 def _people() -> QuerySet[Identity]:
     theirs = Submission.objects.filter(submitter=OuterRef("pk")).order_by()
-    counted = theirs.values("submitter").annotate(count=Count("pk")).values("count")
-    return Identity.objects.filter(Exists(theirs)).annotate(submission_count=Subquery(counted))
+    return Identity.objects.filter(Exists(theirs)).annotate(
+        submission_count=counted(theirs, "submitter")
+    )
 
 
 def _person_row(person: Identity) -> PersonRow:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, QuerySet
 
 from dougong_registry.boards.pages import PersonPage, PersonRow
-from dougong_registry.boards.rows import SubmissionRow
 from dougong_registry.boards.selectors.plugins import counted, plugins_list
+from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.problem import Missing
@@ -37,29 +37,13 @@ def person_detail(login: str, *, provider: str = "", limit: int = 50) -> PersonP
     chosen = next((each for each in found if provider in ("", each.provider)), None)
     if chosen is None:
         raise Missing(f"nobody here is called {login!r}; see /people/")
-    submissions = (
-        Submission.objects.filter(submitter=chosen)
-        .select_related("release__plugin")
-        .order_by("-created_at", "-pk")
-    )
+    submissions = submissions_related().filter(submitter=chosen).order_by("-created_at", "-pk")
     return PersonPage(
         person=_row(chosen),
         namesakes=tuple(_row(each) for each in found if each.pk != chosen.pk),
         providers=tuple(chosen.providers.order_by("name").values_list("name", flat=True)),
         plugins=plugins_list(owner=chosen.pk, limit=limit),
-        submissions=tuple(
-            SubmissionRow(
-                id=each.pk,
-                state=each.state,
-                distribution=each.release.plugin.name,
-                version=each.release.version,
-                submitter=login,
-                created_at=each.created_at,
-                finished_at=each.finished_at,
-                error=each.error,
-            )
-            for each in submissions[:limit]
-        ),
+        submissions=tuple(map(submission_row, submissions[:limit])),
     )
 
 

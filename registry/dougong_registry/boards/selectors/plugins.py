@@ -37,14 +37,16 @@ def plugins_list(
     plugins = Plugin.objects.all()
     if owner is not None:
         plugins = plugins.filter(owner=owner)
-    for word in q.split()[:8]:
-        plugins = plugins.filter(Q(name__icontains=word) | Q(summary__icontains=word))
     newest = Release.objects.filter(plugin=OuterRef("pk")).order_by("-pk")
-    found = plugins.select_related("owner").annotate(
-        operator_count=counted(OperatorName.objects.filter(plugin=OuterRef("pk")), "plugin"),
-        release_count=counted(Release.objects.filter(plugin=OuterRef("pk")), "plugin"),
-        newest_version=Subquery(newest.values("version")[:1]),
-        newest_at=Subquery(newest.values("created_at")[:1]),
+    found = (
+        matching(plugins, q)
+        .select_related("owner")
+        .annotate(
+            operator_count=counted(OperatorName.objects.filter(plugin=OuterRef("pk")), "plugin"),
+            release_count=counted(Release.objects.filter(plugin=OuterRef("pk")), "plugin"),
+            newest_version=Subquery(newest.values("version")[:1]),
+            newest_at=Subquery(newest.values("created_at")[:1]),
+        )
     )
     return tuple(
         PluginRow(
@@ -60,6 +62,13 @@ def plugins_list(
         )
         for plugin in found.order_by("canonical")[offset : offset + limit]
     )
+
+
+def matching(plugins: QuerySet[Plugin], q: str) -> QuerySet[Plugin]:
+    """Keep the plugins whose name or summary holds every word, of which eight count."""
+    for word in q.split()[:8]:
+        plugins = plugins.filter(Q(name__icontains=word) | Q(summary__icontains=word))
+    return plugins
 
 
 def counted(rows: QuerySet[Any], by: str) -> Coalesce:

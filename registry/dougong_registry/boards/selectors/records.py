@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from dougong_registry.boards.rows import OperatorRow
@@ -23,12 +25,18 @@ def newest_records() -> QuerySet[OperatorRecord]:
 def operator_rows(records: QuerySet[OperatorRecord]) -> tuple[OperatorRow, ...]:
     """Make rows in two queries: the records, and the newest run of each."""
     found = list(records.select_related("release__plugin").defer("metadata"))
-    newest = newest_runs(Run.objects.filter(operator__in=[record.pk for record in found]))
-    runs = {run.operator_id: run for run in newest.annotate(best=Max("scores__speedup"))}
-    return tuple(_row(record, runs.get(record.pk)) for record in found)
+    runs = telling_runs(found)
+    return tuple(operator_row(record, runs.get(record.pk)) for record in found)
 
 
-def _row(record: OperatorRecord, run: Run | None) -> OperatorRow:
+def telling_runs(records: Iterable[OperatorRecord]) -> dict[int, Run]:
+    """Return of each record, by its key, the run to show, with its best speed-up."""
+    newest = newest_runs(Run.objects.filter(operator__in=[record.pk for record in records]))
+    return {run.operator_id: run for run in newest.annotate(best=Max("scores__speedup"))}
+
+
+def operator_row(record: OperatorRecord, run: Run | None) -> OperatorRow:
+    """Make a row of a record and its run, one of `telling_runs`."""
     ranked = run is not None and run.outcome == "passed" and not run.held_reason
     return OperatorRow(
         name=record.name,

@@ -26,11 +26,11 @@ _WAITING = (Submission.State.QUEUED, Submission.State.JUDGING)
 
 def submissions_recent(limit: int = 10) -> tuple[SubmissionRow, ...]:
     """Return the waiting submissions, oldest first, then the newest of the others."""
-    waiting = _related().filter(state__in=_WAITING).order_by("created_at", "pk")[:limit]
-    rows = [_row(submission) for submission in waiting]
+    waiting = submissions_related().filter(state__in=_WAITING).order_by("created_at", "pk")[:limit]
+    rows = [submission_row(submission) for submission in waiting]
     if len(rows) < limit:
-        rest = _related().exclude(state__in=_WAITING).order_by("-created_at", "-pk")
-        rows += [_row(submission) for submission in rest[: limit - len(rows)]]
+        rest = submissions_related().exclude(state__in=_WAITING).order_by("-created_at", "-pk")
+        rows += [submission_row(submission) for submission in rest[: limit - len(rows)]]
     return tuple(rows)
 
 
@@ -53,7 +53,9 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
     Raises:
         Missing: there is no such submission.
     """
-    submission = _related().select_related("release__artifact").filter(pk=submission_id).first()
+    submission = (
+        submissions_related().select_related("release__artifact").filter(pk=submission_id).first()
+    )
     if submission is None:
         raise Missing(f"no submission {submission_id}")
     events = event_rows(JobEvent.objects.filter(submission=submission_id).order_by("seq"))
@@ -61,7 +63,7 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
     first = [each for each in events if not each.retry and each.device == FIRST_DEVICE]
     attempts = max((event.attempt for event in first), default=0)
     return SubmissionDetail(
-        submission=_row(submission),
+        submission=submission_row(submission),
         sha256=submission.sha256,
         filename=submission.release.artifact.filename,
         size_bytes=submission.release.artifact.size_bytes,
@@ -95,11 +97,13 @@ def event_rows(events: QuerySet[JobEvent]) -> tuple[EventRow, ...]:
     )
 
 
-def _related() -> QuerySet[Submission]:
+def submissions_related() -> QuerySet[Submission]:
+    """Return submissions with all that a row of them shows, in one query."""
     return Submission.objects.select_related("release__plugin", "submitter")
 
 
-def _row(submission: Submission) -> SubmissionRow:
+def submission_row(submission: Submission) -> SubmissionRow:
+    """Make a row of what `submissions_related` returned."""
     return SubmissionRow(
         id=submission.pk,
         state=submission.state,

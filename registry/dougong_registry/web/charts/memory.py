@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from django.utils.safestring import SafeString
 
 from dougong_registry.web import formats
-from dougong_registry.web.charts import svg
-from dougong_registry.web.charts.scale import Scale, decade_ticks, log_scale, ratio_ticks
+from dougong_registry.web.charts import plane, svg
+from dougong_registry.web.charts.scale import Scale, log_scale
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +59,14 @@ def _draw(
     shares = [point.peak_bytes / point.baseline_peak_bytes for point in points]
     low, high = min(*shares, 0.9), max(*shares, 1.1)
     up = Scale(low / 1.05, high * 1.05, bottom, top, log=True)
-    body = []
-    for tick in decade_ticks(across, 64):
-        x = across(tick)
-        body.append(svg.line(x, top, x, bottom, "grid"))
-        body.append(svg.text(x, bottom + 18, formats.duration(tick), "tick", "middle"))
-    for tick in ratio_ticks(up, 30):
-        y = up(tick)
-        body.append(svg.line(left, y, right, y, "one" if tick == 1 else "grid"))
-        body.append(svg.text(left - 8, y + 4, f"{tick:g}×", "tick", "end"))
-    body.append(svg.text(right, bottom + 40, "time of one call → slower", "tick strong", "end"))
-    body.append(svg.text(4, top - 16, "memory over the baseline ↑ more", "tick strong"))
+    body = plane.axes(
+        across,
+        up,
+        (left, top, right, bottom),
+        named=formats.duration,
+        apart=(64, 30),
+        titles=("time of one call → slower", "memory over the baseline ↑ more"),
+    )
     body += [_mark(point, across, up) for point in points]
     return svg.frame(layout, width, height, title=title, description=description, body=body)
 

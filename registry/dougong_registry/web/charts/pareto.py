@@ -8,14 +8,8 @@ from collections.abc import Sequence
 from django.utils.safestring import SafeString
 
 from dougong_registry.web import formats
-from dougong_registry.web.charts import labels, svg
-from dougong_registry.web.charts.scale import (
-    Scale,
-    decade_ticks,
-    log_scale,
-    ratio_scale,
-    ratio_ticks,
-)
+from dougong_registry.web.charts import labels, plane, svg
+from dougong_registry.web.charts.scale import Scale, log_scale, ratio_scale
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +64,14 @@ def _draw(
     across = log_scale([point.error for point in points], left + 12, right - 12)
     up = ratio_scale([point.speedup for point in points], bottom, top)
     area: labels.Box = (left, top, right, bottom)
-    body = _axes(across, up, area)
+    body = plane.axes(
+        across,
+        up,
+        area,
+        named=formats.power,
+        apart=(56, 34),
+        titles=("relative error → worse", "speed-up ↑ better"),
+    )
     body.append(_line(best, across, up, right))
     places = [(across(max(point.error, across.low)), up(point.speedup)) for point in points]
     taken: list[labels.Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
@@ -78,22 +79,6 @@ def _draw(
     for index in order:
         body.append(_mark(points[index], places[index], taken, area))
     return svg.frame(layout, width, height, title=title, description=description, body=body)
-
-
-def _axes(across: Scale, up: Scale, area: labels.Box) -> list[SafeString]:
-    left, top, right, bottom = area
-    body = []
-    for tick in decade_ticks(across, 56):
-        x = across(tick)
-        body.append(svg.line(x, top, x, bottom, "grid"))
-        body.append(svg.text(x, bottom + 18, formats.power(tick), "tick", "middle"))
-    for tick in ratio_ticks(up, 34):
-        y = up(tick)
-        body.append(svg.line(left, y, right, y, "one" if tick == 1 else "grid"))
-        body.append(svg.text(left - 8, y + 4, f"{tick:g}×", "tick", "end"))
-    body.append(svg.text(right, bottom + 40, "relative error → worse", "tick strong", "end"))
-    body.append(svg.text(4, top - 16, "speed-up ↑ better", "tick strong"))
-    return body
 
 
 def _line(best: Sequence[ParetoPoint], across: Scale, up: Scale, right: float) -> SafeString:
