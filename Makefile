@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FAMILY ?= norm
 UP_FLAGS ?=
+TEST_JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check judge-selftest format bench new-operator screenshots changelog clean
@@ -15,7 +16,8 @@ up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judg
 
 ##@ Work on it
 test: $(VENV)/.installed-dev ## Install everything and run the whole suite (CPU, no network)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "not alone" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m alone $(PYTEST_FLAGS) || [ $$? = 5 ] # 5: none of those asked for
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, import directions, changelog fragments
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from dougong_ci.judge import JudgeRequest, judge
 from dougong_ci.report import schema
 from dougong_ci.report.verdict import Outcome, Verdict, from_json
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 REJECTED = {
     "alias": ("contract", "REJECTED_CONTRACT"),

@@ -64,6 +64,7 @@ def test_a_fall_in_a_task_fails_the_gate_with_its_reason(examined):
     assert "too long for me" in docket.gates["quality"].summary
 
 
+@pytest.mark.alone
 def test_the_calls_that_are_timed_are_those_of_the_tasks(examined, timed):
     docket = examined("honest")
     timed(docket)
@@ -73,6 +74,7 @@ def test_the_calls_that_are_timed_are_those_of_the_tasks(examined, timed):
     assert all(point.retained > 0.99 for point in points)
 
 
+@pytest.mark.alone
 def test_an_operator_that_answers_the_clock_differently_is_caught(examined, timed):
     docket = examined("honest")
     quick = dataclasses.replace(docket.operator, target="liars_code:short_only")

@@ -386,7 +386,7 @@ TAMPERED = {
         "line 1 must have exactly the columns",
     ),
     "a link to nowhere": (
-        lambda out: change(out, "runs.score", '"run_id":1', '"run_id":999'),
+        lambda out: change(out, "runs.score", '"run_id":', '"run_id":9999'),
         "the database refuses the export",
     ),
     "another version": (

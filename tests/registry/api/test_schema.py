@@ -21,7 +21,7 @@ from dougong_ci.report import signing
 from dougong_registry.advisories.services import advisory_publish
 
 EXAMPLES = 2000
-PER_OPERATION = 90
+PER_OPERATION = 60
 
 
 class InProcess:
