@@ -40,6 +40,16 @@ app.conf.update(
             # A sweep that waited this long is overtaken by the next one.
             "options": {"expires": 10.0},
         },
+        "judge again by what is newest": {
+            "task": "dougong_registry.campaigns.tasks.campaigns_advance",
+            "schedule": 60.0,
+            "options": {"expires": 60.0},
+        },
+        "check runs by second ones": {
+            "task": "dougong_registry.reruns.tasks.reruns_advance",
+            "schedule": 60.0,
+            "options": {"expires": 60.0},
+        },
         "drop uploads cut off": {
             "task": "dougong_registry.submissions.tasks.store_sweep",
             "schedule": 3600.0,
@@ -47,4 +57,6 @@ app.conf.update(
         },
     },
 )
-app.autodiscover_tasks(["dougong_registry.submissions"])
+app.autodiscover_tasks(
+    [f"dougong_registry.{domain}" for domain in ("submissions", "campaigns", "reruns")]
+)

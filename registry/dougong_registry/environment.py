@@ -75,6 +75,19 @@ def count(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def share(environ: Mapping[str, str], name: str, default: float) -> float:
+    """Return a share, from 0 for nothing to 1 for all.
+
+    Raises:
+        ValueError: it is not such a number.
+    """
+    text = environ.get(name, "").strip() or str(default)
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise ValueError(f"{name} must be a share from 0 to 1, got {text!r}")
+
+
 def words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
     """Return a comma-separated setting as a list."""
     return [word.strip() for word in environ.get(name, default).split(",") if word.strip()]

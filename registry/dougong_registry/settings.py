@@ -27,6 +27,10 @@ JOB_ATTEMPTS = 5
 JOBS_PER_AUTHOR = environment.count(os.environ, "DOUGONG_JOBS_PER_AUTHOR", 8)
 # How long to wait before what could not be told is judged again, and after the last no more.
 JUDGE_RETRY_S = (300, 1200, 4800)
+# The share of runs in force that is judged again each week to check them; 0 checks none.
+DOUGONG_AUDIT_SHARE = environment.share(os.environ, "DOUGONG_AUDIT_SHARE", 0.02)
+# How long a run must be there before it is confirmed as first of a board by a second one.
+DOUGONG_CONFIRM_AFTER_S = environment.count(os.environ, "DOUGONG_CONFIRM_AFTER_S", 3600)
 REQUEST_WINDOW_S = 300
 # (seconds until one more is allowed, how many at once), of an identity; `address` of an address.
 RATES = environment.rates(
@@ -58,6 +62,10 @@ INSTALLED_APPS = [
     "dougong_registry.submissions",
     "dougong_registry.runs",
     "dougong_registry.fleet",
+    "dougong_registry.suites",
+    "dougong_registry.campaigns",
+    "dougong_registry.reruns",
+    "dougong_registry.notices",
     "dougong_registry.advisories",
     "dougong_registry.storage",
     "dougong_registry.boards",

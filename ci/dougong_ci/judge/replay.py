@@ -16,8 +16,9 @@ from dougong.errors import DougongError
 from dougong_ci.judge import host
 from dougong_ci.judge.docket import Emit
 from dougong_ci.judge.request import PROFILES, JudgeRequest
-from dougong_ci.judge.session import VERSION, judge
+from dougong_ci.judge.session import judge
 from dougong_ci.judge.source import SubmissionError, file_digest, installed
+from dougong_ci.report.edition import JUDGE
 from dougong_ci.report.verdict import AccuracyRow, Verdict
 
 Fetch = Callable[[str, Path], Path]
@@ -108,9 +109,9 @@ def machine_differs(verdict: Verdict) -> str:
 
 def _refuse_other_rules(verdict: Verdict) -> None:
     made = verdict.judge
-    if made.get("version") != VERSION:
+    if made.get("version") != JUDGE:
         raise ReplayError(
-            f"the verdict is of judge {made.get('version')}, this is judge {VERSION}; "
+            f"the verdict is of judge {made.get('version')}, this is judge {JUDGE}; "
             f"install dougong=={made.get('dougong')} to repeat it"
         )
     if made.get("profile") not in PROFILES:

@@ -16,10 +16,10 @@ from dougong_ci.judge.request import JudgeRequest
 from dougong_ci.judge.speed import SLOWEST
 from dougong_ci.quality.cost import pareto
 from dougong_ci.report.decision import Decision
+from dougong_ci.report.edition import SUITE
 from dougong_ci.report.score import score_cases
 from dougong_ci.report.verdict import Outcome, Score, SpeedCase, Subject, Verdict
 
-SUITE = "2026.1"
 NOISE_MEDIAN = 0.025
 """The A/A copy is the baseline's own code; half of the 5 % that a speed claim is about."""
 NOISE_INTERVAL = 0.05

@@ -30,13 +30,12 @@ from dougong_ci.judge.source import Source, SubmissionError, opened
 from dougong_ci.judge.speed import Bench, Race
 from dougong_ci.quality.cost import time_lengths
 from dougong_ci.quality.gate import Quality
+from dougong_ci.report.edition import JUDGE
 from dougong_ci.report.verdict import Verdict
 from dougong_ci.sandbox import Cache, Mounts, Tier, probe, tuning
 
 _LEAST_RESTARTS = 3
 """Before a machine is called busy."""
-VERSION = "2"
-"""Of the judge's rules; verdicts of different versions are not compared."""
 
 
 def judge(
@@ -233,7 +232,7 @@ class Session:
 
     def _about(self) -> dict[str, Any]:
         return {
-            "version": VERSION,
+            "version": JUDGE,
             "dougong": dougong.__version__,
             "profile": self._profile.name,
             "seed": self._seed,

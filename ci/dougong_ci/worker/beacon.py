@@ -12,6 +12,7 @@ import httpx
 
 from dougong_ci.hardware import memory_bytes
 from dougong_ci.report import signing
+from dougong_ci.report.edition import JUDGE, SUITE
 from dougong_ci.worker.drain import Drain
 from dougong_ci.worker.hub import signed_post
 
@@ -71,7 +72,8 @@ class Beacon:
         return {
             "hardware": self._hardware,
             "memory_bytes": memory_bytes(),
-            "judge_version": version("dougong"),
+            "judge_version": JUDGE,
+            "suite_version": SUITE,
             "torch_version": version("torch"),
             "draining": self._drain.asked.is_set(),
         }

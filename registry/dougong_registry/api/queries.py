@@ -14,7 +14,8 @@ from dougong_registry.runs.models import OUTCOMES
 from dougong_registry.submissions.models import Submission
 
 
-def _word(max_length: int) -> Text:
+def word(max_length: int) -> Text:
+    """Return a filter by one word; left out or empty it filters nothing."""
     return Text(required=False, allow_blank=True, default="", max_length=max_length)
 
 
@@ -33,13 +34,13 @@ class PageQuery(serializers.Serializer[Any]):
     """How many rows, and the cursor out of `next` or `previous` of another page."""
 
     limit = Whole(required=False, default=50, min_value=1, max_value=PAGE_LIMIT)
-    cursor = _word(400)
+    cursor = word(400)
 
 
 class PluginsQuery(PageQuery):
     """Filters and order of the list of plugins."""
 
-    q = _word(200)
+    q = word(200)
     status = serializers.ChoiceField(choices=STATUSES, required=False, default="")
     ordering = serializers.ChoiceField(choices=list(PLUGIN_ORDERS), required=False, default="name")
 
@@ -48,16 +49,16 @@ class SubmissionsQuery(PageQuery):
     """Filters of the list of submissions."""
 
     state = serializers.ChoiceField(choices=Submission.State.values, required=False, default="")
-    submitter = _word(64)
+    submitter = word(64)
 
 
 class RunsQuery(PageQuery):
     """Filters of the list of runs."""
 
-    operator = _word(105)
-    contract = _word(64)
+    operator = word(105)
+    contract = word(64)
     outcome = serializers.ChoiceField(choices=OUTCOMES, required=False, default="")
-    runner = _word(64)
+    runner = word(64)
     official = YesNo(required=False, default=None)
 
 

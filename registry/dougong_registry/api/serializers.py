@@ -22,6 +22,7 @@ _PLAIN: dict[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
     float: serializers.FloatField,
     bool: serializers.BooleanField,
     dt.datetime: serializers.DateTimeField,
+    dt.date: serializers.DateField,
 }
 
 
@@ -95,6 +96,7 @@ class HeartbeatInput(serializers.Serializer[Any]):
     memory_bytes = serializers.IntegerField(min_value=0, max_value=2**62, default=0)
     judge_version = serializers.CharField(max_length=64, allow_blank=True, default="")
     torch_version = serializers.CharField(max_length=64, allow_blank=True, default="")
+    suite_version = serializers.CharField(max_length=32, allow_blank=True, default="")
     draining = serializers.BooleanField(default=False)
 
 
@@ -120,6 +122,7 @@ class BoardQuery(serializers.Serializer[Any]):
     hardware = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=128)
     dtype = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=32)
     mode = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=32)
+    suite = Text(required=False, allow_blank=True, trim_whitespace=False, max_length=32)
     limit = Whole(required=False, default=100, min_value=1, max_value=200)
     offset = Whole(required=False, default=0, min_value=0, max_value=1_000_000)
 

@@ -43,6 +43,13 @@ from dougong_registry.api.submissions import (
     SubmissionEventsApi,
     SubmissionsApi,
 )
+from dougong_registry.api.upkeep import (
+    CampaignListApi,
+    NoticeAcknowledgeApi,
+    NoticeListApi,
+    RerunListApi,
+    SuiteListApi,
+)
 
 urlpatterns = [
     path("submissions", SubmissionsApi.as_view()),
@@ -70,6 +77,11 @@ urlpatterns = [
     path("operators/<str:provider>/<str:name>", OperatorDetailApi.as_view()),
     path("boards", BoardListApi.as_view()),
     path("boards/<str:contract>", BoardDetailApi.as_view()),
+    path("suites", SuiteListApi.as_view()),
+    path("campaigns", CampaignListApi.as_view()),
+    path("reruns", RerunListApi.as_view()),
+    path("notices", NoticeListApi.as_view()),
+    path("notices/<int:notice_id>/acknowledge", NoticeAcknowledgeApi.as_view()),
     path("people", PersonListApi.as_view()),
     path("people/<str:login>", PersonDetailApi.as_view()),
     path("runners", RunnerListApi.as_view()),

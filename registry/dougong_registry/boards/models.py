@@ -41,6 +41,10 @@ class Place(Keyed):
     outcome = models.CharField(max_length=16)
     code = models.CharField(max_length=64)
     run_id = models.CharField(max_length=64)
+    torch_version = models.CharField(max_length=64, blank=True)
+    judge_version = models.CharField(max_length=64, blank=True)
+    confirmed = models.BooleanField(default=False)
+    """A second run of this release on this kind of machine agreed with a first."""
     judged_at = models.DateTimeField()
     speedup = models.FloatField(null=True)
     ci_low = models.FloatField(null=True)
@@ -89,6 +93,7 @@ class Heading(Keyed):
     """Places with a speed-up, ranked or not."""
     leader = models.CharField(max_length=105, blank=True)
     leader_run_id = models.CharField(max_length=64, blank=True)
+    leader_confirmed = models.BooleanField(default=False)
     leader_speedup = models.FloatField(null=True)
     leader_ci_low = models.FloatField(null=True)
     leader_ci_high = models.FloatField(null=True)

@@ -7,6 +7,7 @@ import datetime as dt
 from typing import Any
 
 from dougong_registry.boards.rows import BoardSummary, OperatorRow, RunRow, SubmissionRow
+from dougong_registry.boards.upkeep_rows import NoticeRow
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ class PluginPage:
     compatibility: Compatibility
     releases: tuple[VersionRow, ...]
     """Newest first."""
+    notices: tuple[NoticeRow, ...]
+    """What became worse and is not mended yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,10 @@ class SuiteRow:
     runs: int
     machines: int
     last_run_at: dt.datetime
+    state: str
+    """`in force` or `retired`."""
+    retires_on: dt.date | None
+    """From which day on nothing under it is ranked; empty while none was said."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from dougong_ci.report.verdict import AccuracyRow, Histogram, QualityRow, SpeedCase
 from dougong_ci.report.verdict import ParetoPoint as LengthPoint
+from dougong_registry.boards.upkeep_rows import NoticeRow
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,10 @@ class BoardSummary:
     leader_speedup: float
     leader_ci_low: float
     leader_ci_high: float
+    leader_confirmed: bool
+    """A second run agreed with the first of the release that leads."""
+    retired: bool
+    """Its suite gives no rank any more; the board stays as it was."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,10 @@ class RankedRow:
     outcome: str
     run_id: str
     judged_at: dt.datetime
+    stale: str
+    """By what older thing it was judged; empty where by nothing older."""
+    confirming: str
+    """Of the leader: that no second run has agreed yet; empty of all others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +107,13 @@ class Board:
     rows: tuple[RankedRow, ...]
     unranked: tuple[UnrankedRow, ...]
     pareto: tuple[ParetoPoint, ...]
+    suites: tuple[str, ...]
+    """Of this contract, the newest first; boards of different suites are never mixed."""
     hardware_classes: tuple[str, ...]
     dtypes: tuple[str, ...]
     modes: tuple[str, ...]
+    retires_on: dt.date | None
+    retired: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +161,10 @@ class RunRow:
     """No later run has taken its place."""
     held_reason: str
     recorded_at: dt.datetime
+    torch: str
+    judge: str
+    stale: str
+    """Of a run in force: by what older thing it was judged; empty where by nothing older."""
     scores: tuple[ScoreRow, ...]
 
 
@@ -226,6 +243,8 @@ class OperatorDetail:
     runs: tuple[RunRow, ...]
     """Newest first, all releases and machines: the history."""
     releases: tuple[ReleaseRow, ...]
+    notices: tuple[NoticeRow, ...]
+    """What became worse and is not mended yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

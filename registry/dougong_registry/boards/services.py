@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import datetime as dt
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,7 +13,9 @@ from django.db.models import Count, Prefetch, Q
 from dougong_registry.boards.models import Heading, Place
 from dougong_registry.boards.ranking import MIN_COVERAGE
 from dougong_registry.plugins.models import OperatorName
+from dougong_registry.reruns.models import Rerun
 from dougong_registry.runs.models import Run, Score
+from dougong_registry.suites.selectors import retirement_dates
 
 BATCH = 200
 
@@ -80,6 +83,7 @@ def _head(key: Key) -> None:
         **counts,
         "leader": leader.operator if leader else "",
         "leader_run_id": leader.run_id if leader else "",
+        "leader_confirmed": leader is not None and leader.confirmed,
         "leader_speedup": leader and leader.speedup,
         "leader_ci_low": leader and leader.ci_low,
         "leader_ci_high": leader and leader.ci_high,
@@ -88,7 +92,9 @@ def _head(key: Key) -> None:
     heading.save()
 
 
-def _places(operator_names: Iterable[int]) -> Iterator[Place]:
+def _places(operator_names: Collection[int]) -> Iterator[Place]:
+    confirmed = _confirmed(operator_names)
+    retired = retirement_dates()
     runs = (
         Run.objects.filter(operator__claimed_name__in=operator_names, superseded_at__isnull=True)
         .select_related("operator__release__plugin")
@@ -100,7 +106,20 @@ def _places(operator_names: Iterable[int]) -> Iterator[Place]:
         scores = {(score.dtype, score.mode): score for score in run.scores.all()}
         # An operator of another dtype or mode has no place there, not even an unranked one.
         for dtype, mode in sorted(scores.keys() | _declared(run.operator.metadata)):
-            yield _place(run, dtype, mode, scores.get((dtype, mode)))
+            place = _place(run, dtype, mode, scores.get((dtype, mode)), retired.get(run.suite))
+            place.confirmed = _of_release(run) in confirmed
+            yield place
+
+
+def _confirmed(operator_names: Collection[int]) -> set[tuple[Any, ...]]:
+    """Return which releases two runs agreed of, and where."""
+    agreed = Rerun.objects.filter(result="agrees", first__operator__claimed_name__in=operator_names)
+    names = ("operator_id", "suite", "device", "hardware_class")
+    return set(agreed.values_list(*(f"first__{name}" for name in names)))
+
+
+def _of_release(run: Run) -> tuple[Any, ...]:
+    return run.operator_id, run.suite, run.device, run.hardware_class
 
 
 def _declared(metadata: dict[str, Any]) -> set[tuple[str, str]]:
@@ -111,9 +130,11 @@ def _declared(metadata: dict[str, Any]) -> set[tuple[str, str]]:
     return {(str(dtype)[:16], mode) for dtype in metadata.get("dtypes", ()) for mode in modes}
 
 
-def _place(run: Run, dtype: str, mode: str, score: Score | None) -> Place:
+def _place(
+    run: Run, dtype: str, mode: str, score: Score | None, retires_on: dt.date | None
+) -> Place:
     operator = run.operator
-    kind, reason = standing(run, score.coverage if score else None)
+    kind, reason = standing(run, score.coverage if score else None, retires_on)
     return Place(
         operator_name_id=operator.claimed_name_id,
         contract=run.contract,
@@ -131,6 +152,8 @@ def _place(run: Run, dtype: str, mode: str, score: Score | None) -> Place:
         outcome=run.outcome,
         code=run.code,
         run_id=run.verdict_id,
+        torch_version=run.torch_version,
+        judge_version=run.judge_version,
         judged_at=run.finished_at,
         **_measured(score),
     )
@@ -150,7 +173,9 @@ def _measured(score: Score | None) -> dict[str, Any]:
     return {name: getattr(score, name) for name in names} if score else {}
 
 
-def standing(run: Run, coverage: float | None) -> tuple[str, str]:
+def standing(
+    run: Run, coverage: float | None, retires_on: dt.date | None = None
+) -> tuple[str, str]:
     """Return how a run in force stands on a board: `ranked`, or why it is not and the reason."""
     if run.outcome == "failed":
         return "rejected", run.summary
@@ -158,6 +183,8 @@ def standing(run: Run, coverage: float | None) -> tuple[str, str]:
         return "inconclusive", run.summary
     if run.held_reason:
         return "held", run.held_reason
+    if not run.official and retires_on and run.recorded_at.astimezone(dt.UTC).date() >= retires_on:
+        return "unofficial", f"judged under a suite that retired on {retires_on}"
     if not run.official:
         return "unofficial", "judged by a runner whose runs are shown but not ranked"
     if coverage is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,8 @@ from django.utils.feedgenerator import Atom1Feed
 from packaging.utils import canonicalize_name
 
 from dougong_registry.boards.selectors.runs import runs_with_scores
+from dougong_registry.boards.selectors.upkeep import notices_page
+from dougong_registry.boards.upkeep_rows import NoticeRow
 from dougong_registry.plugins.models import OperatorName, Plugin, Release
 from dougong_registry.runs.models import CONCLUSIVE, Run
 from dougong_registry.web.charts.svg import clean
@@ -95,6 +98,32 @@ class OperatorsFeed(AtomFeed):
 
     def item_pubdate(self, item: OperatorName) -> dt.datetime:
         return item.created_at
+
+
+class NoticesFeed(AtomFeed):
+    title = "Dougong: notices"
+    subtitle = "Operators that became slower or less exact than they were."
+
+    def items(self) -> tuple[NoticeRow, ...]:
+        return notices_page(limit=ENTRIES).rows
+
+    def item_title(self, item: NoticeRow) -> str:
+        return clean(f"{item.operator} became worse on {item.hardware_class} ({item.state})")
+
+    def item_description(self, item: NoticeRow) -> str:
+        return clean(item.words)
+
+    def item_guid(self, item: NoticeRow) -> str:
+        return f"{settings.DOUGONG_HUB_URL}/notices/#{item.id}"
+
+    def item_link(self, item: NoticeRow) -> str:
+        return f"/runs/{item.to_run_id}/"
+
+    def item_pubdate(self, item: NoticeRow) -> dt.datetime:
+        return item.opened_at
+
+    def item_updateddate(self, item: NoticeRow) -> dt.datetime:
+        return item.closed_at or item.acknowledged_at or item.opened_at
 
 
 class BoardFeed(AtomFeed):

@@ -26,11 +26,16 @@ def badge(request: HttpRequest, provider: str, name: str) -> HttpResponse:
     try:
         if "\0" in operator:
             raise Missing("no name holds the NUL character")
-        row = selectors.operator_detail(operator).operator
+        detail = selectors.operator_detail(operator)
     except Missing:
         picture, status = _picture("not on this hub", _OTHER, operator), 404
     else:
-        picture, status = _picture(_words(row), _COLOURS.get(row.outcome, _OTHER), operator), 200
+        row = detail.operator
+        # What newer machines would say is not known: no colour of a verdict.
+        stale = any(run.stale for run in detail.runs if run.id == row.run_id)
+        colour = _OTHER if stale else _COLOURS.get(row.outcome, _OTHER)
+        words = f"{_words(row)} (stale)" if stale else _words(row)
+        picture, status = _picture(words, colour, operator), 200
     answer = HttpResponse(picture, status=status, content_type="image/svg+xml")
     answer["Cache-Control"] = f"public, max-age={_FRESH_S}"
     return answer

@@ -20,6 +20,8 @@ class Capability(models.Model):
     memory_bytes = models.PositiveBigIntegerField(default=0)
     judge_version = models.CharField(max_length=64, blank=True)
     torch_version = models.CharField(max_length=64, blank=True)
+    suite_version = models.CharField(max_length=32, blank=True)
+    """Last part of the names of the suites that it judges by."""
     draining = models.BooleanField(default=False)
     """It finishes what it has and takes nothing new."""
     seen_at = models.DateTimeField()

@@ -27,6 +27,7 @@ def heartbeat_take(
     memory_bytes: int = 0,
     judge_version: str = "",
     torch_version: str = "",
+    suite_version: str = "",
     draining: bool = False,
 ) -> Capability:
     """Keep what a runner can do; one that has come back is sent work at once.
@@ -42,6 +43,7 @@ def heartbeat_take(
         memory_bytes=memory_bytes,
         judge_version=judge_version,
         torch_version=torch_version,
+        suite_version=suite_version,
         draining=draining,
         seen_at=timezone.now(),
     )

@@ -54,6 +54,9 @@ class Run(models.Model):
     suite = models.CharField(max_length=96)
     device = models.CharField(max_length=32)
     hardware_class = models.CharField(max_length=128)
+    torch_version = models.CharField(max_length=64, blank=True)
+    judge_version = models.CharField(max_length=64, blank=True)
+    """By what it was made, as its own fingerprint says; empty where that does not say."""
     outcome = models.CharField(max_length=16)
     code = models.CharField(max_length=64)
     summary = models.CharField(max_length=1024, blank=True)
@@ -105,6 +108,11 @@ class Run(models.Model):
                 name="run_of_suite",
             ),
             models.Index(models.F("recorded_at").desc(), name="run_newest"),
+            models.Index(
+                fields=["hardware_class", "torch_version", "judge_version", "suite"],
+                condition=models.Q(official=True, superseded_at__isnull=True),
+                name="run_made_by",
+            ),
         ]
 
     def __str__(self) -> str:

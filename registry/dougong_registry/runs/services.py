@@ -18,12 +18,15 @@ from dougong_ci.report.verdict import Verdict
 from dougong_registry.audit.services import HUB, record
 from dougong_registry.boards.refresh import refresh
 from dougong_registry.columns import hold_to_columns
+from dougong_registry.notices.services import notices_update
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Conflict, Refused
+from dougong_registry.reruns.services import rerun_settle
 from dougong_registry.runs import verdicts
 from dougong_registry.runs.models import CONCLUSIVE, GateResult, Run, Runner, Score
 from dougong_registry.submissions.jobs import job_held, lease
 from dougong_registry.submissions.models import Job
+from dougong_registry.suites.selectors import is_retired
 
 
 def runner_register(
@@ -116,9 +119,11 @@ def _record(
             job = job_held(job_id=job_id, nonce=nonce, key_id=runner.key_id)
             run = _run(verdict, runner, job, payload, signature)
             hold_to_columns(run)
-            _supersede(run)
+            superseded = _supersede(run)
             run.save(force_insert=True)
             _save_parts(run, verdict, scores)
+            notices_update(run=run, superseded=superseded)
+            rerun_settle(run=run)
             job.lease_expires_at = lease()
             job.save(update_fields=["lease_expires_at"])
             refresh(run.operator.claimed_name_id)
@@ -162,11 +167,15 @@ def _run(verdict: Verdict, runner: Runner, job: Job, payload: str, signature: st
         suite=verdict.suite,
         device=verdict.device,
         hardware_class=verdict.hardware_class,
+        torch_version=str(verdict.fingerprint.get("torch", ""))[:64],
+        judge_version=str(verdict.judge.get("version", ""))[:64],
         outcome=str(verdict.outcome),
         code=verdict.code,
         summary=verdict.summary[:1024],
-        # A quick judgement, or one outside a sandbox, is shown and never ranked.
-        official=runner.official and verdict.judge.get("fit_for_board") is True,
+        # A quick judgement, one outside a sandbox, or one by a suite of old is shown, never ranked.
+        official=runner.official
+        and verdict.judge.get("fit_for_board") is True
+        and not is_retired(verdict.suite),
         held_reason=verdicts.held_reason(verdict.speed)[:512],
         payload=payload,
         payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
@@ -195,8 +204,8 @@ def _operator(verdict: Verdict, job: Job) -> OperatorRecord:
     return record
 
 
-def _supersede(run: Run) -> None:
-    """Keep one official run per operator, suite and machine in force.
+def _supersede(run: Run) -> list[Run]:
+    """Keep one official run per operator, suite and machine in force; return whose place it takes.
 
     A later run of the same release takes over, unless it tells nothing where the earlier one told
     something: an inconclusive run neither passes nor fails anyone. One of another release takes
@@ -204,7 +213,7 @@ def _supersede(run: Run) -> None:
     older one its place.
     """
     if not run.official:
-        return
+        return []
     now = timezone.now()
     rivals = Run.objects.filter(
         operator__claimed_name=run.operator.claimed_name_id,
@@ -215,6 +224,7 @@ def _supersede(run: Run) -> None:
         superseded_at__isnull=True,
     ).select_related("operator__release")
     mine = Version(run.submission.release.version)
+    superseded = []
     for rival in rivals.defer("payload"):
         theirs = Version(rival.operator.release.version)
         if rival.operator_id == run.operator_id:
@@ -225,8 +235,10 @@ def _supersede(run: Run) -> None:
             yields = rival.outcome == "passed" and theirs > mine
         if takes_over:
             Run.objects.filter(pk=rival.pk).update(superseded_at=now)
+            superseded.append(rival)
         elif yields:
             run.superseded_at = now
+    return superseded
 
 
 def _save_parts(run: Run, verdict: Verdict, scores: Sequence[report.Score]) -> None:

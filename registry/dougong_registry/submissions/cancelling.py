@@ -8,7 +8,7 @@ from dougong_registry.audit.services import actor_of, record
 from dougong_registry.people.models import Identity
 from dougong_registry.problem import Conflict, Forbidden, Missing
 from dougong_registry.submissions.jobs import job_close
-from dougong_registry.submissions.models import Job, Submission
+from dougong_registry.submissions.models import BACKGROUND, Job, Submission
 
 
 @transaction.atomic
@@ -29,6 +29,8 @@ def submission_cancel(*, actor: Identity, submission_id: int) -> Submission:
         Job.objects.select_for_update(of=("self",))
         .select_related("submission__release")
         .filter(submission=submission, state__in=(Job.State.QUEUED, Job.State.LEASED))
+        # Nobody escapes a check of the hub by cancelling it.
+        .exclude(cause__in=BACKGROUND)
         .order_by("pk")
     )
     jobs = list(open_jobs)

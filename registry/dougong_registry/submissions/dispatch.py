@@ -6,18 +6,23 @@ import datetime as dt
 from collections import Counter
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from django.utils import timezone
 
 from dougong_ci.report.routes import fits
 from dougong_registry.fleet.selectors import machines
-from dougong_registry.submissions.fairness import Route, Waiting, choose
-from dougong_registry.submissions.models import Job
+from dougong_registry.submissions.fairness import HUB, Route, Waiting, choose
+from dougong_registry.submissions.models import BACKGROUND, Job
 from dougong_registry.submissions.queue import job_dispatch
 
 LOST_IDLE_S = 60
 LOST_BUSY_S = 900
 """A message is given up this long after it was sent: sooner while no worker is at work."""
+_AUTHOR = Case(
+    When(cause__in=BACKGROUND, then=Value(HUB)),
+    default=F("submission__submitter"),
+    output_field=BigIntegerField(),
+)
 JOBS_A_MACHINE = 2
 """One that it judges, and the next, so that it never waits for the hub."""
 
@@ -58,10 +63,12 @@ def _waiting(lost: dt.datetime) -> list[Waiting]:
         Q(not_before__isnull=True) | Q(not_before__lte=timezone.now()),
         state=Job.State.QUEUED,
     )
-    columns = ("pk", "submission__submitter", "device", "hardware_class", "priority")
+    columns = ("pk", "author", "device", "hardware_class", "priority")
     return [
         Waiting(id=pk, author=author, route=(device, hardware_class), priority=priority)
-        for pk, author, device, hardware_class, priority in due.values_list(*columns)
+        for pk, author, device, hardware_class, priority in due.annotate(
+            author=_AUTHOR
+        ).values_list(*columns)
     ]
 
 
@@ -71,7 +78,8 @@ def _under_way(lost: dt.datetime) -> tuple[Counter[int], Counter[Route]]:
     )
     authors: Counter[int] = Counter()
     routes: Counter[Route] = Counter()
-    for author, *route in jobs.values_list("submission__submitter", "device", "hardware_class"):
+    columns = ("author", "device", "hardware_class")
+    for author, *route in jobs.annotate(author=_AUTHOR).values_list(*columns):
         authors[author] += 1
         routes[route[0], route[1]] += 1
     return authors, routes

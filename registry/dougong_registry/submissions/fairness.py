@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from dougong_ci.report.routes import PRIORITIES
 
+HUB = 0
+"""The author of what the hub orders by itself; no person's row has this number."""
 Route = tuple[str, str]
 """Device and hardware class (empty: any) that a job needs."""
 
@@ -35,6 +37,9 @@ def choose(
     turns, so a hundred jobs of one are no obstacle to the first of another. Nobody has more than
     `limit` jobs under way, and no route gets more than it has slots: what is left waits here and
     not at the broker, where order could no longer be changed.
+
+    What the hub orders by itself counts as one more author's, so it takes nothing of a person's
+    limit, and can always wait.
 
     Args:
         waiting: The jobs.

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from dougong_ci.report.routes import fits
+from dougong_registry.fleet.editions import older_than_fleet
 from dougong_registry.fleet.selectors import machine_of
 from dougong_registry.plugins.services import operators_discover, release_publish
 from dougong_registry.problem import Conflict, Missing, Refused
@@ -207,8 +208,9 @@ def _requeue(job: Job, message: str) -> None:
     job.nonce = new_nonce()
     job.lease_expires_at = None
     job.dispatched_at = None
-    # It has waited its turn once.
-    job.priority = Job.Priority.HIGH
+    if not job.background:
+        # It has waited its turn once.
+        job.priority = Job.Priority.HIGH
     job.save()
     _submission_moves(job, Submission.State.QUEUED)
 
@@ -250,6 +252,10 @@ def _hold_to_nonce(job: Job, nonce: str) -> None:
 def _hold_to_machine(job: Job, key_id: str) -> None:
     machine = machine_of(key_id)
     hardware = machine.hardware if machine else {}
+    if job.background and machine and (older := older_than_fleet(machine.key_id)):
+        raise Conflict(
+            f"job {job.pk} is for the newest; runner {key_id} has {older}; drop the message"
+        )
     if not fits(hardware, job.device, job.hardware_class):
         has = ", ".join(f"{at} ({name or 'any class'})" for at, name in hardware.items())
         needs = f"{job.device} {job.hardware_class}".strip()

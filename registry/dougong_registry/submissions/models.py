@@ -12,6 +12,9 @@ from django.utils import timezone
 from dougong_registry.people.models import SHA256, Identity
 from dougong_registry.plugins.models import Release
 
+CAUSES = ("submission", "retry", "campaign", "check")
+BACKGROUND = ("campaign", "check")
+"""What the hub orders by itself: it goes after everything that somebody waits for."""
 FIRST_DEVICE = "cpu"
 """Where a wheel is opened: what is in it, and on which devices it runs, is known after that."""
 
@@ -69,8 +72,8 @@ class Submission(models.Model):
 class Job(models.Model):
     """One order to judge a submission. Whoever holds the nonce and the lease may report on it.
 
-    The first judges everything; a retry judges again, later, what could not be told. Operators that
-    run on other devices too have one job for each of those.
+    The first judges everything; others judge again, later, what could not be told or what the hub
+    wants to know anew. Operators that run on other devices too have one job for each of those.
     """
 
     class State(models.TextChoices):
@@ -90,6 +93,10 @@ class Job(models.Model):
     """Where it is judged."""
     hardware_class = models.CharField(max_length=128, blank=True)
     """Where set, only machines of this class may judge it."""
+    cause = models.CharField(max_length=16, default="submission")
+    """Why it was ordered: one of `CAUSES`. What repeats a job of the hub's own has its cause."""
+    tries = models.PositiveSmallIntegerField(default=0)
+    """How many jobs before it, one after the other, could not tell the same."""
     priority = models.CharField(max_length=8, choices=Priority.choices, default=Priority.NORMAL)
     nonce = models.CharField(max_length=64, unique=True)
     """New at each attempt, so that a lost worker that comes back is turned away."""
@@ -105,7 +112,7 @@ class Job(models.Model):
     """Names of the operators to judge; empty means all."""
     profile = models.CharField(max_length=32, default="standard")
     retry = models.PositiveSmallIntegerField(default=0)
-    """0 of the first job of a submission; its retries count from 1."""
+    """0 of the first job of a submission; those that judge again count from 1."""
     not_before = models.DateTimeField(null=True, blank=True)
     """Of a retry: when the machine is worth another try."""
     reason = models.TextField(blank=True)
@@ -123,6 +130,12 @@ class Job(models.Model):
                 condition=models.Q(retry=0, not_before__isnull=True)
                 | models.Q(retry__gt=0, not_before__isnull=False),
                 name="job_retry_has_time",
+            ),
+            models.CheckConstraint(condition=models.Q(cause__in=CAUSES), name="job_cause_known"),
+            models.CheckConstraint(
+                condition=models.Q(cause="submission", retry=0)
+                | (~models.Q(cause="submission") & models.Q(retry__gt=0)),
+                name="job_again_has_cause",
             ),
             models.UniqueConstraint(
                 fields=["submission", "device", "retry"], name="job_one_per_retry"
@@ -149,6 +162,11 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk} ({self.state}, attempt {self.attempts})"
+
+    @property
+    def background(self) -> bool:
+        """Whether nobody but the hub waits for it."""
+        return self.cause in BACKGROUND
 
     @property
     def first(self) -> bool:

@@ -29,18 +29,20 @@ def retry_schedule(*, job: Job) -> Job | None:
     Returns:
         The new job; None where everything was told, or it was tried often enough.
     """
-    if job.retry >= len(settings.JUDGE_RETRY_S):
+    if job.tries >= len(settings.JUDGE_RETRY_S):
         return None
     reasons = _reasons(job)
     if not reasons:
         return None
-    wait_s = settings.JUDGE_RETRY_S[job.retry]
+    wait_s = settings.JUDGE_RETRY_S[job.tries]
     retry = Job.objects.create(
         submission_id=job.submission_id,
         nonce=new_nonce(),
         device=job.device,
         # Its run takes the place of another of the same class, or of none.
         hardware_class=_hardware_class(job),
+        cause=job.cause if job.background else "retry",
+        tries=job.tries + 1,
         priority=Job.Priority.LOW,
         operators=sorted(reasons),
         profile=PROFILE,

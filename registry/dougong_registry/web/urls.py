@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dougong_registry.web import compare_views, plugin_views, record_views, views
+from dougong_registry.web import compare_views, plugin_views, record_views, upkeep_views, views
 from dougong_registry.web.kept import kept
 
 urlpatterns = [
@@ -26,6 +26,8 @@ urlpatterns = [
     path("hardware/<path:hardware_class>/", kept(record_views.machine), name="machine"),
     path("suites/", kept(record_views.suites), name="suites"),
     path("suites/<str:contract>/<str:version>/", kept(record_views.suite), name="suite"),
+    path("rejudging/", kept(upkeep_views.rejudging), name="rejudging"),
+    path("notices/", kept(upkeep_views.notices), name="notices"),
     path("audit/", kept(record_views.audit), name="audit"),
     path("publish/", kept(views.publish), name="publish"),
 ]

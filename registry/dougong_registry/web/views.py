@@ -100,6 +100,7 @@ def board(request: HttpRequest, contract: str) -> HttpResponse:
             hardware=given(request, "hardware"),
             dtype=given(request, "dtype"),
             mode=given(request, "mode"),
+            suite=given(request, "suite"),
             limit=BOARD_PAGE,
             offset=BOARD_PAGE * (number - 1),
         )

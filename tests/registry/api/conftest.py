@@ -17,13 +17,19 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from dougong_ci.report import signing
 from dougong_ci.report.score import score_cases
 from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Subject, Verdict
+from dougong_registry.campaigns.models import Campaign, Order
+from dougong_registry.notices.models import Notice
 from dougong_registry.people.services import token_create
+from dougong_registry.reruns.models import Draw, Rerun
+from dougong_registry.runs.models import Run
 from dougong_registry.runs.services import runner_register
 from dougong_registry.submissions.models import Job
+from dougong_registry.suites.models import Retirement
 
 SEED = 7
 GATES = ("build", "contract", "accuracy", "edges", "laws", "noise", "speed")
@@ -257,6 +263,33 @@ def publish(ada, runner):
         return job
 
     return _publish
+
+
+@pytest.fixture
+def upkeep():
+    """Make a row in each table of what keeps boards true, about a copy of the newest run."""
+
+    def _upkeep(job: Job) -> Run:
+        now, digest = timezone.now(), "e" * 64
+        before = Run.objects.latest("pk")
+        Run.objects.filter(pk=before.pk).update(superseded_at=now)
+        run = Run.objects.get(pk=before.pk)
+        run.pk, run._state.adding, run.superseded_at = None, True, None
+        run.verdict_id = "copy"
+        run.save(force_insert=True)
+        name, on = run.operator.claimed_name, {"hardware_class": run.hardware_class}
+        Retirement.objects.create(suite=run.suite, retires_on=now.date(), reason="why")
+        campaign = Campaign.objects.create(reason="asked", because="why", **on)
+        Order.objects.create(campaign=campaign, run=run, job=job)
+        fixed = {"population": 1, "population_sha256": digest, "share": 0.02}
+        draw = Draw.objects.create(week="2026-W48", cutoff=now, seed=digest, **fixed)
+        Rerun.objects.create(cause="sample", draw=draw, first=run)
+        of = {"plugin": name.plugin, "operator_name": name, "suite": run.suite, **on}
+        board = {"device": run.device, "dtype": "float32", "mode": "infer"}
+        Notice.objects.create(from_run=before, to_run=run, words="slower", **of, **board)
+        return run
+
+    return _upkeep
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from dougong_registry.moderation.services import action_propose
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Artifact, OperatorName, Release
 from dougong_registry.requests.models import Allowance, Reply
-from dougong_registry.runs.models import Runner
+from dougong_registry.runs.models import Run, Runner
 from dougong_registry.storage.models import Location
 
 NOW = timezone.now()
@@ -91,12 +91,60 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "job_state_known": [("submissions.job", {"state": "lost"})],
     "job_priority_known": [("submissions.job", {"priority": "urgent"})],
     "job_retry_has_time": [
-        ("submissions.job", {"retry": 1, "not_before": None}),
-        ("submissions.job", {"retry": 0, "not_before": NOW}),
+        ("submissions.job", {"retry": 1, "cause": "retry", "not_before": None}),
+        ("submissions.job", {"retry": 0, "cause": "submission", "not_before": NOW}),
+    ],
+    "job_cause_known": [("submissions.job", {"retry": 1, "cause": "boredom", "not_before": NOW})],
+    "job_again_has_cause": [
+        ("submissions.job", {"retry": 1, "cause": "submission", "not_before": NOW}),
+        ("submissions.job", {"retry": 0, "cause": "check", "not_before": None}),
     ],
     "job_lease_only_while_leased": [
         ("submissions.job", {"lease_expires_at": NOW}),
         ("submissions.job", {"state": "leased", "lease_expires_at": None}),
+    ],
+    "retirement_suite_spelt": [
+        ("suites.retirement", {"suite": suite}) for suite in ("", "norm.rms@1", "norm.rms@1/new")
+    ],
+    "retirement_has_reason": [("suites.retirement", {"reason": ""})],
+    "campaign_reason_known": [("campaigns.campaign", {"reason": "boredom"})],
+    "campaign_says_because": [("campaigns.campaign", {"because": ""})],
+    "campaign_end_has_kind": [
+        ("campaigns.campaign", {"ended_as": "finished"}),
+        ("campaigns.campaign", {"ended_at": NOW}),
+        ("campaigns.campaign", {"ended_at": NOW, "ended_as": "forgotten"}),
+    ],
+    "campaign_done_of_total": [("campaigns.campaign", {"done": 2, "total": 1})],
+    "order_again_is_settled": [("campaigns.order", {"again_id": F("run_id")})],
+    "draw_week_iso": [("reruns.draw", {"week": "2026-48"})],
+    "draw_hashes_hex": [
+        ("reruns.draw", {"seed": "short"}),
+        ("reruns.draw", {"population_sha256": "E" * 64}),
+    ],
+    "draw_share_is_share": [("reruns.draw", {"share": 0.0}), ("reruns.draw", {"share": 1.1})],
+    "rerun_cause_known": [("reruns.rerun", {"cause": "boredom"})],
+    "rerun_sample_has_draw": [
+        ("reruns.rerun", {"cause": "sample", "draw_id": None}),
+        ("reruns.rerun", {"cause": "first_place"}),
+    ],
+    "rerun_settled_has_result": [
+        ("reruns.rerun", {"settled_at": NOW}),
+        ("reruns.rerun", {"result": "dropped", "words": "why"}),
+        ("reruns.rerun", {"settled_at": NOW, "result": "perhaps", "words": "why"}),
+    ],
+    "rerun_compared_with_a_run": [
+        ("reruns.rerun", {"settled_at": NOW, "result": "agrees", "second_id": None})
+    ],
+    "rerun_says_why": [("reruns.rerun", {"settled_at": NOW, "result": "dropped", "words": ""})],
+    "notice_state_known": [("notices.notice", {"state": "lost"})],
+    "notice_mode_known": [("notices.notice", {"mode": "dream"})],
+    "notice_says_how_much": [("notices.notice", {"words": ""})],
+    "notice_of_two_runs": [("notices.notice", {"to_run_id": F("from_run_id")})],
+    "notice_acknowledged_by_somebody": [("notices.notice", {"acknowledged_at": NOW})],
+    "notice_acknowledged_has_time": [("notices.notice", {"state": "acknowledged"})],
+    "notice_closed_by_a_run": [
+        ("notices.notice", {"state": "closed", "closed_at": NOW}),
+        ("notices.notice", {"closed_at": NOW, "closing_run_id": F("to_run_id")}),
     ],
     "action_kind_known": [("moderation.action", {"kind": "plugin.love"})],
     "action_has_reason": [("moderation.action", {"reason": ""})],
@@ -141,8 +189,20 @@ FRESH: dict[str, dict[str, Any]] = {
     "plugins.operatorname": {"name": "acme/other"},
     "plugins.operatorrecord": {"name": "acme/other"},
     "submissions.submission": {"release_id": "unused release", "sha256": HEX},
-    "submissions.job": {"nonce": "another", "retry": 1, "not_before": NOW, "state": "done"},
+    "submissions.job": {
+        "nonce": "another",
+        "retry": 1,
+        "cause": "retry",
+        "not_before": NOW,
+        "state": "done",
+    },
     "submissions.jobevent": {"seq": 999},
+    "suites.retirement": {"suite": "norm.rms@1/2030.1"},
+    "campaigns.campaign": {"hardware_class": "another"},
+    "campaigns.order": {"run_id": "unused run"},
+    "reruns.draw": {"week": "2030-W01"},
+    "reruns.rerun": {"first_id": "unused run"},
+    "notices.notice": {"mode": "train"},
     "moderation.action": {"target": "another"},
     "boards.place": {"run_id": "another"},
     "boards.heading": {"mode": "train"},
@@ -159,12 +219,12 @@ FRESH: dict[str, dict[str, Any]] = {
 }
 """What a second row of each table must have of its own; without any one of it, it is refused."""
 
-TOGETHER = {"not_before": "retry"}
+TOGETHER = {"not_before": "retry", "cause": "retry"}
 """Columns that a check binds to another: they come and go with it."""
 
 
 @pytest.fixture
-def full(ada, runner, job, verdict_of, wheel_of):
+def full(ada, runner, job, verdict_of, wheel_of, upkeep):
     """A row in every table and no guard, so that only the constraints are in the way."""
     runner.claim(job)
     runner.discover(job)
@@ -188,6 +248,7 @@ def full(ada, runner, job, verdict_of, wheel_of):
         artifact=Artifact.objects.latest("pk"), uri=f"hf://datasets/acme/wheels@{COMMIT}/a.whl"
     )
     Allowance.objects.create(rate="read", sender="local:ada", full_at=NOW)
+    upkeep(job)
     Reply.objects.create(identity=person, key="once", fingerprint=HEX)
     lift(connection)
     yield
@@ -213,8 +274,10 @@ def copy(label: str, leave_out: set[str] = frozenset()) -> None:
 
 
 def unused(value: Any) -> Any:
-    if value not in {"unused artifact", "unused release", "unused name", "unused runner"}:
+    if not str(value).startswith("unused "):
         return value
+    if value == "unused run":
+        return Run.objects.filter(orders=None, checked_by=None).latest("pk").pk
     if value == "unused runner":
         return Runner.objects.create(name="idle", public_key="idle", key_id="idle").pk
     if value == "unused name":

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 
 from dougong_registry.advisories.services import advisory_publish
+from dougong_registry.campaigns.models import Campaign, Order
 from dougong_registry.guards.install import install
 from dougong_registry.guards.rules import GUARDS
 from dougong_registry.moderation.models import Action
 from dougong_registry.moderation.services import action_propose
+from dougong_registry.notices.models import Notice
 from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Release
+from dougong_registry.reruns.models import Rerun
 from dougong_registry.runs.models import Run, Runner
 from dougong_registry.storage.models import Location
 from dougong_registry.submissions.models import Job
 
 
 @pytest.fixture
-def published(ada, runner, job, verdict_of):
+def published(ada, runner, job, verdict_of, upkeep):
     """One plugin all the way to the index and back, so that every guarded table has a row."""
     runner.claim(job)
     runner.discover(job)
@@ -38,6 +42,7 @@ def published(ada, runner, job, verdict_of):
     action_propose(
         kind="run.hold", target=Run.objects.get().verdict_id, reason="why", proposer=person
     )
+    upkeep(job)
 
 
 def attempt(sql: str) -> int:
@@ -109,7 +114,7 @@ def test_what_stands_cannot_be_changed_column_by_column(published, guard):
 
 def test_what_may_change_still_does(published, ada):
     assert Release.objects.update(yanked_at="2026-01-01T00:00:00Z", yanked_reason="old") == 1
-    assert Run.objects.update(superseded_at="2026-01-01T00:00:00Z") == 1
+    assert Run.objects.update(superseded_at="2026-01-01T00:00:00Z") == 2
     assert Runner.objects.update(hardware_class="another") == 1
 
 
@@ -123,6 +128,22 @@ FROM_THEN_ON = {
     "guard_people_apitoken_update_revoked": (ApiToken, {"revoked_at": LATER}, {"revoked_at": None}),
     "guard_plugins_release_update_published": (Release, {}, {"published_at": None}),
     "guard_moderation_action_update_done": (Action, {}, {"executed_at": None}),
+    "guard_campaigns_campaign_update_ended": (
+        Campaign,
+        {"ended_at": LATER, "ended_as": "stopped"},
+        {"ended_at": None, "ended_as": ""},
+    ),
+    "guard_campaigns_order_update_settled": (Order, {"settled_at": LATER}, {"settled_at": None}),
+    "guard_reruns_rerun_update_settled": (
+        Rerun,
+        {"settled_at": LATER, "result": "dropped", "words": "why"},
+        {"settled_at": None, "result": ""},
+    ),
+    "guard_notices_notice_update_closed": (
+        Notice,
+        {"state": "closed", "closed_at": LATER, "closing_run": F("to_run")},
+        {"state": "open", "closed_at": None, "closing_run": None},
+    ),
     "guard_submissions_job_update_over": (Job, {}, {"state": "queued", "finished_at": None}),
 }
 """What may happen once, and then never be taken back."""

@@ -31,6 +31,9 @@ from dougong_ci.report.verdict import (
 )
 from dougong_registry.audit.services import HUB, actor_of, record
 from dougong_registry.boards.refresh import refresh
+from dougong_registry.campaigns.models import Campaign
+from dougong_registry.fleet.models import Capability
+from dougong_registry.notices.models import Notice
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import (
     Artifact,
@@ -40,8 +43,10 @@ from dougong_registry.plugins.models import (
     Provider,
     Release,
 )
+from dougong_registry.reruns.models import Rerun
 from dougong_registry.runs.models import GateResult, Run, Runner, Score
 from dougong_registry.submissions.models import Job, JobEvent, Submission
+from dougong_registry.suites.models import Retirement
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -217,6 +222,8 @@ class Hub:
             suite=verdict.suite,
             device="cpu",
             hardware_class=hardware,
+            torch_version=torch,
+            judge_version=verdict.judge["version"],
             outcome=outcome,
             code=code,
             summary=summary,
@@ -440,6 +447,7 @@ class Hub:
             nonce=f"retry-{submission.pk}",
             operators=list(operators),
             retry=1,
+            cause="retry",
             not_before=self.now + dt.timedelta(seconds=in_s),
             reason="the machine was busy",
         )
@@ -473,6 +481,44 @@ class Hub:
                 message=message,
             )
 
+    def upkeep(self, before: Run, after: Run, leader: Run) -> None:
+        """A newer torch on the machine, and all that comes of that; a suite that is retired."""
+        Capability.objects.create(
+            runner=self.runner,
+            hardware={"cpu": HARDWARE},
+            torch_version="2.10.0",
+            judge_version="0.1.0",
+            suite_version="2026.1",
+            seen_at=self.now,
+        )
+        on = {"hardware_class": HARDWARE}
+        Campaign.objects.create(
+            reason="torch",
+            from_versions="2.9.1",
+            to_version="2.10.0",
+            because="machines of this kind now have torch 2.10.0",
+            total=9,
+            done=2,
+            **on,
+        )
+        name = before.operator.claimed_name
+        Notice.objects.create(
+            plugin=name.plugin,
+            operator_name=name,
+            suite=before.suite,
+            device="cpu",
+            dtype="float32",
+            mode="infer",
+            from_run=before,
+            to_run=after,
+            words="1.31x [1.29, 1.33] before, 1.24x [1.22, 1.26] now (float32 infer)",
+            **on,
+        )
+        Rerun.objects.create(cause="first_place", first=leader)
+        Retirement.objects.create(
+            suite="attention.approx@1/2026.1", retires_on=dt.date(2026, 1, 1), reason="saturated"
+        )
+
 
 def furnish(hub: Hub) -> None:
     """Fill the hub as after its first days: boards of two kinds, a queue, a refusal."""
@@ -497,13 +543,16 @@ def furnish(hub: Hub) -> None:
     needs = ["torch>=2.6", "numpy>=1.26"]
     old = hub.submission("acme-rms", "1.1.0", age_s=90_000, requires=["torch>=2.5", "einops"])
     early = hub.operator(old, "acme/fused-rms")
-    for torch, speedup, days in (("2.8.0", 1.31, 40), ("2.9.1", 1.24, 12)):
+    before, after = (
         hub.run(old, early, speedup=speedup, torch=torch, superseded=True, age_s=days * 86_400)
+        for torch, speedup, days in (("2.8.0", 1.31, 40), ("2.9.1", 1.24, 12))
+    )
     acme = hub.submission(
         "acme-rms", "1.2.0", age_s=3000, readme=README, requires=needs, published=True
     )
     fused = hub.operator(acme, "acme/fused-rms", upstream="https://example.org/acme")
-    hub.run(acme, fused, speedup=1.78)
+    leader = hub.run(acme, fused, speedup=1.78)
+    hub.upkeep(before, after, leader)
     wrong = hub.operator(acme, "acme/fast-but-wrong")
     hub.run(
         acme,

@@ -60,6 +60,8 @@ def addresses() -> dict[str, str]:
         "/suites/": "norm.rms@1/2026.1",
         "/suites/norm.rms@1/2026.1/": "llama-7b-prefill",
         "/audit/": "release.yanked",
+        "/notices/": "1.31x",
+        "/rejudging/": "2.10.0",
         "/nope": "There is no such page",
     }
 

@@ -22,6 +22,8 @@ EMPTY = [
     "/hardware/",
     "/suites/",
     "/audit/",
+    "/notices/",
+    "/rejudging/",
 ]
 QUERIES = 16
 """No page asks more, whatever it shows."""

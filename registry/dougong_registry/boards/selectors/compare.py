@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db.models import Count
 
 from dougong_ci.report.verdict import from_json
 from dougong_registry.boards.pages import ComparedOperator, Comparison
-from dougong_registry.boards.rows import OperatorRow
-from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
+from dougong_registry.boards.rows import OperatorRow, RunRow
+from dougong_registry.boards.selectors.runs import run_row_maker, runs_with_scores
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Run
@@ -48,7 +48,10 @@ def comparison(names: Sequence[str], *, hardware: str = "") -> Comparison:
     chosen = hardware or min(machines, key=lambda each: (-machines[each], each), default="")
     here = {run.operator.name: run for run in runs if run.hardware_class == chosen}
     releases = _releases(names)
-    columns = tuple(_column(found[name], releases.get(name, 0), here.get(name)) for name in names)
+    make = run_row_maker()
+    columns = tuple(
+        _column(found[name], releases.get(name, 0), here.get(name), make) for name in names
+    )
     return Comparison(
         operators=columns,
         hardware_class=chosen,
@@ -68,12 +71,14 @@ def _releases(names: Sequence[str]) -> dict[str, int]:
     return dict(records.values("name").annotate(count=Count("pk")).values_list("name", "count"))
 
 
-def _column(operator: OperatorRow, releases: int, run: Run | None) -> ComparedOperator:
+def _column(
+    operator: OperatorRow, releases: int, run: Run | None, make: Callable[[Run], RunRow]
+) -> ComparedOperator:
     cases = from_json(run.payload).speed if run is not None else []
     return ComparedOperator(
         operator=operator,
         releases=releases,
-        run=run_rows([run])[0] if run is not None else None,
+        run=make(run) if run is not None else None,
         peak_bytes=_most(case.peak_bytes for case in cases),
         baseline_peak_bytes=_most(case.baseline_peak_bytes for case in cases),
     )

@@ -18,7 +18,7 @@ from dougong_registry.boards.list_rows import (
 from dougong_registry.boards.rows import RunRow, SubmissionRow
 from dougong_registry.boards.selectors.paging import page_of
 from dougong_registry.boards.selectors.plugins import counted, matching
-from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
+from dougong_registry.boards.selectors.runs import run_row_maker, runs_with_scores
 from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin, Release
@@ -115,7 +115,7 @@ def runs_page(
     runs = runs_with_scores().filter(**{name: value for name, value in chosen.items() if value})
     if official is not None:
         runs = runs.filter(official=official)
-    return page_of(runs, lambda run: run_rows([run])[0], order=_NEWEST, limit=limit, cursor=cursor)
+    return page_of(runs, run_row_maker(), order=_NEWEST, limit=limit, cursor=cursor)
 
 
 def people_page(*, limit: int = 50, cursor: str = "") -> Page[PersonRow]:

@@ -6,6 +6,7 @@ import datetime as dt
 
 from dougong_registry.boards.rows import OperatorDetail, ReleaseRow
 from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
+from dougong_registry.boards.selectors.upkeep import notices_standing
 from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Missing
 from dougong_registry.search import selectors as search
@@ -40,6 +41,7 @@ def operator_detail(name: str) -> OperatorDetail:
             runs_with_scores().filter(operator__in=history).order_by("-recorded_at")[:HISTORY]
         ),
         releases=tuple(_release(record) for record in history),
+        notices=notices_standing(operator_name__name=name),
     )
 
 

@@ -19,6 +19,7 @@ from dougong_registry.boards.pages import (
 )
 from dougong_registry.boards.selectors.compatibility import compatibility
 from dougong_registry.boards.selectors.records import newest_records, operator_rows
+from dougong_registry.boards.selectors.upkeep import notices_standing
 from dougong_registry.plugins.models import OperatorName, OperatorRecord, Plugin, Release
 from dougong_registry.problem import Missing
 
@@ -109,6 +110,7 @@ def plugin_detail(name: str, *, limit: int = 100, offset: int = 0) -> PluginPage
         operator_count=plugin.operator_names.count(),
         compatibility=compatibility(records[offset : offset + limit]),
         releases=rows,
+        notices=notices_standing(plugin__canonical=plugin.canonical),
     )
 
 

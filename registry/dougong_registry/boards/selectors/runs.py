@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from django.db.models import Max, Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from dougong_ci.report.verdict import from_json
 from dougong_registry.boards.rows import GateRow, RunDetail, RunRow, ScoreRow
+from dougong_registry.fleet.editions import Edition, editions, stale_words
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import CONCLUSIVE, Run, Score
 
@@ -38,7 +39,14 @@ def newest_runs(runs: QuerySet[Run]) -> QuerySet[Run]:
 
 def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
     """Make rows of what `runs_with_scores` returned."""
-    return tuple(_row(run) for run in runs)
+    make = run_row_maker()
+    return tuple(map(make, runs))
+
+
+def run_row_maker() -> Callable[[Run], RunRow]:
+    """Return what makes one row, holding it to what machines have now."""
+    now = editions()
+    return lambda run: _row(run, now)
 
 
 def run_detail(run_id: str) -> RunDetail:
@@ -58,7 +66,7 @@ def run_detail(run_id: str) -> RunDetail:
         raise Missing(f"no run {run_id!r}; runs are listed with their operators and boards")
     verdict = from_json(run.payload)
     return RunDetail(
-        run=_row(run),
+        run=_row(run, editions()),
         submission_id=run.submission_id,
         sha256=run.submission.sha256,
         runner=run.runner.name,
@@ -92,7 +100,8 @@ def run_detail(run_id: str) -> RunDetail:
     )
 
 
-def _row(run: Run) -> RunRow:
+def _row(run: Run, now: Mapping[str, Edition]) -> RunRow:
+    in_force = run.official and run.superseded_at is None
     release = run.operator.release
     return RunRow(
         id=run.verdict_id,
@@ -110,6 +119,11 @@ def _row(run: Run) -> RunRow:
         current=run.superseded_at is None,
         held_reason=run.held_reason,
         recorded_at=run.recorded_at,
+        torch=run.torch_version,
+        judge=run.judge_version,
+        stale=stale_words(run.torch_version, run.judge_version, run.hardware_class, now)
+        if in_force
+        else "",
         scores=tuple(
             ScoreRow(
                 dtype=score.dtype,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -17,14 +18,24 @@ from dougong_registry.boards.ranking import (
     rank,
 )
 from dougong_registry.boards.rows import Board, BoardSummary, ParetoPoint, RankedRow, UnrankedRow
+from dougong_registry.fleet.editions import Edition, editions, stale_words, version_key
 from dougong_registry.problem import Missing
+from dougong_registry.suites.selectors import (
+    RETIRED,
+    retired_suites,
+    retirement_dates,
+    state_on,
+)
 
 ROWS = 100
 """Of a page of a board."""
 DRAWN = 60
 """Points drawn beside the frontier: the fastest; more would hide each other."""
 _KEY = ("contract", "suite", "hardware_class", "dtype", "mode")
-_RANKED = tuple(field.name for field in dataclasses.fields(RankedRow) if field.name != "rank")
+_MADE = {"rank", "stale", "confirming"}
+_RANKED = tuple(field.name for field in dataclasses.fields(RankedRow) if field.name not in _MADE)
+_MARKED = ("torch_version", "judge_version", "confirmed")
+CONFIRMING = "first place under confirmation: no second run has agreed yet"
 _UNRANKED = tuple(field.name for field in dataclasses.fields(UnrankedRow))
 
 
@@ -55,10 +66,15 @@ def boards_led(limit: int) -> tuple[BoardSummary, ...]:
 
 
 def _summaries(headings: QuerySet[Heading]) -> tuple[BoardSummary, ...]:
-    names = ("leader", "leader_run_id", "leader_speedup", "leader_ci_low", "leader_ci_high")
+    of_leader = ("", "_run_id", "_speedup", "_ci_low", "_ci_high", "_confirmed")
+    names = tuple(f"leader{part}" for part in of_leader)
     found = headings.values_list(*_KEY, "ranked", *names)
     fields = (*_KEY, "entries", *names)
-    return tuple(BoardSummary(**dict(zip(fields, row, strict=True))) for row in found)
+    retired = set(retired_suites())
+    return tuple(
+        BoardSummary(**dict(zip(fields, row, strict=True)), retired=row[1] in retired)
+        for row in found
+    )
 
 
 def board(
@@ -67,23 +83,28 @@ def board(
     hardware: str | None = None,
     dtype: str | None = None,
     mode: str | None = None,
+    suite: str | None = None,
     limit: int = ROWS,
     offset: int = 0,
 ) -> Board:
     """Return one board. What is not chosen is the fullest there is; the suite is the newest.
+
+    Scores of different suites are never on one board.
 
     Args:
         contract: Whose board.
         hardware: The hardware class.
         dtype: One of its dtypes.
         mode: `infer`, `train` or `compiled`.
+        suite: Version of the suite; of the newest that is in force, else the newest of all.
         limit: Rows at most, of the ranked and of the others each.
         offset: Rows to skip in both.
 
     Raises:
         Missing: no run of this contract is known, or none under this choice.
     """
-    headings = _headings(contract)
+    days = retirement_dates(contract)
+    suites, headings = _headings(contract, suite, days)
     chosen = _choose(headings, hardware, dtype, mode, contract)
     places = Place.objects.filter(**{name: getattr(chosen, name) for name in _KEY})
     ranked = places.filter(kind="ranked")
@@ -93,9 +114,12 @@ def board(
         approximate=is_approximate(contract),
         ranked=chosen.ranked,
         judged=chosen.ranked + chosen.unranked,
-        rows=_ranked(ranked, limit, offset),
+        rows=_ranked(ranked, limit, offset, chosen, editions()),
         unranked=_unranked(places, limit, offset),
         pareto=_drawn(pareto(Tradeoff(*row) for row in tradeoffs)),
+        suites=suites,
+        retires_on=days.get(chosen.suite),
+        retired=state_on(days.get(chosen.suite)) == RETIRED,
         hardware_classes=_distinct(each.hardware_class for each in headings),
         dtypes=_distinct(
             each.dtype for each in headings if each.hardware_class == chosen.hardware_class
@@ -108,14 +132,29 @@ def board(
     )
 
 
-def _headings(contract: str) -> list[Heading]:
-    """Return the boards of the newest suite: those with something measured, if there are any."""
+def _headings(
+    contract: str, version: str | None, days: Mapping[str, dt.date]
+) -> tuple[tuple[str, ...], list[Heading]]:
+    """Return the suites, and the boards of one: those with something measured, if there are any."""
     headings = list(Heading.objects.filter(contract=contract))
     if not headings:
         raise Missing(f"no official run of contract {contract!r} is known; see /api/v1/boards")
-    suite = max(each.suite for each in headings)
-    newest = [each for each in headings if each.suite == suite]
-    return [each for each in newest if each.measured] or newest
+    suites = sorted({each.suite for each in headings}, key=_age, reverse=True)
+    wanted = f"{contract}/{version}" if version else _newest(suites, days)
+    here = [each for each in headings if each.suite == wanted]
+    if not here:
+        known = ", ".join(each.rpartition("/")[2] for each in suites)
+        raise Missing(f"{contract} has no board of the suite {version!r}; there are: {known}")
+    return tuple(suites), [each for each in here if each.measured] or here
+
+
+def _newest(suites: Sequence[str], days: Mapping[str, dt.date]) -> str:
+    in_force = (suite for suite in suites if state_on(days.get(suite)) != RETIRED)
+    return next(in_force, suites[0])
+
+
+def _age(suite: str) -> tuple[Any, ...]:
+    return version_key(suite.rpartition("/")[2]), suite
 
 
 def _choose(
@@ -146,14 +185,27 @@ def _choice(heading: Heading) -> tuple[str, str, str]:
     return heading.hardware_class, heading.dtype, heading.mode
 
 
-def _ranked(ranked: QuerySet[Place], limit: int, offset: int) -> tuple[RankedRow, ...]:
+def _ranked(
+    ranked: QuerySet[Place], limit: int, offset: int, board: Heading, now: Mapping[str, Edition]
+) -> tuple[RankedRow, ...]:
     standing = ranked.order_by().values_list("pk", *Standing._fields[1:])
     page = rank([Standing(*row) for row in standing])[offset : offset + limit]
-    rows = ranked.filter(pk__in=[pk for _, pk in page]).values_list("pk", *_RANKED)
-    found: dict[int, dict[str, Any]] = {
-        row[0]: dict(zip(_RANKED, row[1:], strict=True)) for row in rows
-    }
-    return tuple(RankedRow(rank=number, **found[pk]) for number, pk in page)
+    rows = ranked.filter(pk__in=[pk for _, pk in page]).values("pk", *_RANKED, *_MARKED)
+    found = {row.pop("pk"): row for row in rows}
+    return tuple(_ranked_row(number, found[pk], board, now) for number, pk in page)
+
+
+def _ranked_row(
+    number: int, row: dict[str, Any], board: Heading, now: Mapping[str, Edition]
+) -> RankedRow:
+    torch, judge, confirmed = (row.pop(name) for name in _MARKED)
+    leads = row["run_id"] == board.leader_run_id
+    return RankedRow(
+        rank=number,
+        stale=stale_words(torch, judge, board.hardware_class, now),
+        confirming=CONFIRMING if leads and not confirmed else "",
+        **row,
+    )
 
 
 def _unranked(places: QuerySet[Place], limit: int, offset: int) -> tuple[UnrankedRow, ...]:

@@ -14,6 +14,7 @@ from dougong_registry.boards.selectors.runs import run_rows, runs_with_scores
 from dougong_registry.boards.selectors.standings import boards_list
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Run
+from dougong_registry.suites.selectors import retirement_dates, state_on
 
 READ = 4
 """Verdicts that a suite is read from: each may leave out dtypes its operator does not know."""
@@ -60,6 +61,7 @@ def _rows(runs: QuerySet[Run]) -> tuple[SuiteRow, ...]:
         .annotate(Count("pk"), Count("hardware_class", distinct=True), Max("recorded_at"))
         .order_by("contract", "-suite")
     )
+    days = retirement_dates()
     return tuple(
         SuiteRow(
             contract=contract,
@@ -67,6 +69,8 @@ def _rows(runs: QuerySet[Run]) -> tuple[SuiteRow, ...]:
             runs=many,
             machines=machines,
             last_run_at=last,
+            state=state_on(days.get(suite)),
+            retires_on=days.get(suite),
         )
         for contract, suite, many, machines, last in counted
     )

@@ -232,6 +232,12 @@ def suite_url(suite: str) -> str:
 
 
 @register.filter
+def suite_version(suite: str) -> str:
+    """Return the last part of `<contract>/<version>`."""
+    return suite.rpartition("/")[2]
+
+
+@register.filter
 def canonical(distribution: str) -> str:
     """Return the name that a plugin's page stands under."""
     return canonicalize_name(distribution)

@@ -1,0 +1,3 @@
+"""Suites: until when one is in force."""
+
+from __future__ import annotations
