@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "dougong_registry.web.addresses.Possible",
 ]
 ROOT_URLCONF = "dougong_registry.urls"
 WSGI_APPLICATION = "dougong_registry.wsgi.application"

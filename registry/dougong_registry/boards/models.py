@@ -97,6 +97,8 @@ class Heading(Keyed):
     leader_speedup = models.FloatField(null=True)
     leader_ci_low = models.FloatField(null=True)
     leader_ci_high = models.FloatField(null=True)
+    changed_at = models.DateTimeField(auto_now=True)
+    """When a place of it was last made anew."""
 
     class Meta:
         constraints: ClassVar = [

@@ -19,15 +19,18 @@ def is_approximate(contract: str) -> bool:
 
 
 class Standing(NamedTuple):
-    """What ranks one operator of a board."""
+    """What ranks one operator of a board, and what places it in the plane of error and speed."""
 
     id: int
     operator: str
+    run_id: str
     speedup: float
     ci_low: float
     ci_high: float
     coverage: float
     error_share: float | None
+    relative_l2: float | None
+    """How far from exact."""
 
 
 def rank(entries: Sequence[Standing]) -> list[tuple[int, int]]:
@@ -51,33 +54,24 @@ def rank(entries: Sequence[Standing]) -> list[tuple[int, int]]:
     return [(row[0], row[-1]) for row in placed]
 
 
-class Tradeoff(NamedTuple):
-    """How far from exact one operator is, and how fast."""
-
-    operator: str
-    run_id: str
-    relative_l2: float | None
-    speedup: float
-
-
-def pareto(entries: Iterable[Tradeoff]) -> tuple[ParetoPoint, ...]:
+def pareto(entries: Iterable[Standing]) -> tuple[ParetoPoint, ...]:
     """Return error against speed, marking the points that no other one dominates."""
     measured = sorted(
-        (entry.relative_l2, -entry.speedup, entry)
+        (entry.relative_l2, -entry.speedup, entry.operator, entry.run_id)
         for entry in entries
         if entry.relative_l2 is not None
     )
     points = []
     fastest = 0.0
-    for relative_l2, _, entry in measured:
+    for relative_l2, slowness, operator, run_id in measured:
         points.append(
             ParetoPoint(
-                operator=entry.operator,
-                run_id=entry.run_id,
+                operator=operator,
+                run_id=run_id,
                 relative_l2=relative_l2,
-                speedup=entry.speedup,
-                on_frontier=entry.speedup > fastest,
+                speedup=-slowness,
+                on_frontier=-slowness > fastest,
             )
         )
-        fastest = max(fastest, entry.speedup)
+        fastest = max(fastest, -slowness)
     return tuple(points)

@@ -73,8 +73,7 @@ class PluginFeed(ReleasesFeed):
     """The releases of one plugin."""
 
     def get_object(self, request: HttpRequest, name: str) -> Plugin:
-        canonical = canonicalize_name(name)
-        return get_object_or_404(Plugin, canonical=canonical if "\0" not in canonical else "")
+        return get_object_or_404(Plugin, canonical=canonicalize_name(name))
 
     def title(self, plugin: Plugin) -> str:  # type: ignore[override] # syndication takes both
         return clean(f"Dougong: releases of {plugin.name}")
@@ -132,7 +131,7 @@ class BoardFeed(AtomFeed):
     subtitle = "Official runs that passed or failed, newest first."
 
     def get_object(self, request: HttpRequest, contract: str) -> str:
-        return contract.replace("\0", "")
+        return contract
 
     def title(self, contract: str) -> str:
         return clean(f"Dougong: the boards of {contract}")

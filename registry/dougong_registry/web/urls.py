@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
+from dougong_registry.boards import selectors
 from dougong_registry.web import compare_views, plugin_views, record_views, upkeep_views, views
-from dougong_registry.web.kept import kept
+from dougong_registry.web.kept import kept, kept_while
 
 urlpatterns = [
     path("", kept(views.home), name="home"),
@@ -16,7 +17,7 @@ urlpatterns = [
     path("plugins/<str:name>/<str:version>/", kept(plugin_views.version), name="version"),
     path("compare/", kept(compare_views.compare), name="compare"),
     path("boards/", kept(views.boards), name="boards"),
-    path("boards/<str:contract>/", kept(views.board), name="board"),
+    path("boards/<str:contract>/", kept_while(selectors.board_stamp)(views.board), name="board"),
     path("runs/<str:run_id>/", kept(views.run), name="run"),
     path("submissions/", views.submissions, name="submissions"),
     path("submissions/<int:submission_id>/", views.submission, name="submission"),

@@ -13,6 +13,11 @@ def _empty():
     cache.clear()
 
 
+def judged(hub, name: str) -> None:
+    submission = hub.submission(f"{name.replace('/', '-')}-ops")
+    hub.run(submission, hub.operator(submission, name))
+
+
 def test_a_page_is_kept_by_its_whole_address(client, hub, settings, django_assert_num_queries):
     settings.PAGE_KEPT_S = 60
     hub.operator(hub.submission("acme-ops"), "acme/first")
@@ -36,3 +41,21 @@ def test_what_is_missing_is_not_kept(client, hub, settings):
     assert client.get("/operators/acme/first/").status_code == 404
     hub.operator(hub.submission("acme-ops"), "acme/first")
     assert client.get("/operators/acme/first/").status_code == 200
+
+
+def test_a_board_is_kept_until_a_run_changes_it(client, hub, settings, django_assert_num_queries):
+    settings.PAGE_KEPT_S = 2
+    judged(hub, "acme/first")
+    address = "/boards/norm.rms@1/"
+    before = client.get(address).content
+    with django_assert_num_queries(1):
+        assert client.get(address).content == before
+    judged(hub, "acme/second")
+    assert b"acme/second" in client.get(address).content
+
+
+def test_a_board_that_is_missing_is_not_kept(client, hub, settings):
+    settings.PAGE_KEPT_S = 2
+    assert client.get("/boards/norm.rms@1/").status_code == 404
+    judged(hub, "acme/first")
+    assert client.get("/boards/norm.rms@1/").status_code == 200

@@ -380,3 +380,24 @@ def test_queries_do_not_grow_with_rows(client: Client, django_assert_max_num_que
 @pytest.mark.usefixtures("furnished")
 def test_a_zero_byte_in_an_address_breaks_no_page(client: Client, address: str) -> None:
     get(client, address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/runs/%00/",
+        "/boards/norm%00/",
+        "/operators/acme/rms%00/",
+        "/badges/acme/rms%00.svg",
+        "/people/%00/",
+        "/plugins/%00/",
+        "/feeds/plugins/%00.atom",
+        "/plugins/acme-rms/%00/",
+        "/suites/norm.rms%00/1/",
+        "/hardware/%00/",
+        "/submissions/99999999999999999999/",
+    ],
+)
+@pytest.mark.usefixtures("furnished")
+def test_an_address_that_no_row_can_have_is_not_found(client: Client, address: str) -> None:
+    assert client.get(address).status_code == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dougong_registry.boards.selectors.home import home
 from dougong_registry.boards.selectors.operators import operator_detail
 from dougong_registry.boards.selectors.runs import run_detail
-from dougong_registry.boards.selectors.standings import board, boards_list
+from dougong_registry.boards.selectors.standings import board, board_stamp, boards_list
 from dougong_registry.boards.selectors.submissions import (
     submission_detail,
     submission_events,
@@ -14,6 +14,7 @@ from dougong_registry.boards.selectors.submissions import (
 
 __all__ = [
     "board",
+    "board_stamp",
     "boards_list",
     "home",
     "operator_detail",

@@ -7,12 +7,11 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from dougong_registry.boards.models import Heading, Place
 from dougong_registry.boards.ranking import (
     Standing,
-    Tradeoff,
     is_approximate,
     pareto,
     rank,
@@ -107,16 +106,16 @@ def board(
     suites, headings = _headings(contract, suite, days)
     chosen = _choose(headings, hardware, dtype, mode, contract)
     places = Place.objects.filter(**{name: getattr(chosen, name) for name in _KEY})
-    ranked = places.filter(kind="ranked")
-    tradeoffs = ranked.order_by().values_list(*Tradeoff._fields)
+    # All of the board is read once, for the ranks and the frontier; whole rows only of the page.
+    ranked = [Standing(*row) for row in places.filter(kind="ranked").values_list(*Standing._fields)]
     return Board(
         **{name: getattr(chosen, name) for name in _KEY},
         approximate=is_approximate(contract),
         ranked=chosen.ranked,
         judged=chosen.ranked + chosen.unranked,
-        rows=_ranked(ranked, limit, offset, chosen, editions()),
+        rows=_ranked(rank(ranked)[offset : offset + limit], chosen),
         unranked=_unranked(places, limit, offset),
-        pareto=_drawn(pareto(Tradeoff(*row) for row in tradeoffs)),
+        pareto=_drawn(pareto(ranked)),
         suites=suites,
         retires_on=days.get(chosen.suite),
         retired=state_on(days.get(chosen.suite)) == RETIRED,
@@ -130,6 +129,16 @@ def board(
             if (each.hardware_class, each.dtype) == (chosen.hardware_class, chosen.dtype)
         ),
     )
+
+
+def board_stamp(contract: str) -> str:
+    """Return what changes whenever a board of a contract does; one short query.
+
+    What hangs on the day or on the machines' heartbeats (retirement, stale marks) is not in it.
+    """
+    boards = Heading.objects.filter(contract=contract)
+    found = boards.aggregate(count=Count("pk"), changed_at=Max("changed_at"))
+    return f"{found['count']} {found['changed_at']}"
 
 
 def _headings(
@@ -185,13 +194,11 @@ def _choice(heading: Heading) -> tuple[str, str, str]:
     return heading.hardware_class, heading.dtype, heading.mode
 
 
-def _ranked(
-    ranked: QuerySet[Place], limit: int, offset: int, board: Heading, now: Mapping[str, Edition]
-) -> tuple[RankedRow, ...]:
-    standing = ranked.order_by().values_list("pk", *Standing._fields[1:])
-    page = rank([Standing(*row) for row in standing])[offset : offset + limit]
-    rows = ranked.filter(pk__in=[pk for _, pk in page]).values("pk", *_RANKED, *_MARKED)
+def _ranked(page: Sequence[tuple[int, int]], board: Heading) -> tuple[RankedRow, ...]:
+    keys = [pk for _, pk in page]
+    rows = Place.objects.filter(pk__in=keys).values("pk", *_RANKED, *_MARKED)
     found = {row.pop("pk"): row for row in rows}
+    now = editions()
     return tuple(_ranked_row(number, found[pk], board, now) for number, pk in page)
 
 
