@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- tree:begin -->", "<!-- tree:end -->"
-SHOWN = ("core", "plugins", "registry", "ci", "benchmarks", "docs", "tests")
+SHOWN = ("core", "plugins", "registry", "ci", "benchmarks", "deploy", "docs", "tests")
 WHOLE_FOLDERS = {"migrations", "templates", "static", "screenshots", "schemas", "candidates"}
 FOLDER_PHRASES = {
     "core": "the small core, package `dougong`",
@@ -17,6 +17,7 @@ FOLDER_PHRASES = {
     "registry": "the Django hub, package `dougong_registry`",
     "ci": "the judge and its workers, package `dougong_ci`",
     "benchmarks": "measurements: paired, with intervals, as tables and `--json`",
+    "deploy": "a hub and its judges as containers, systemd units and Kubernetes manifests",
     "docs": "pages, screenshots, the verdict's schema",
     "tests": "mirrors the sources; `tests/contracts/` holds the rules of the house",
     "migrations": "one set for SQLite and PostgreSQL",
