@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Sum
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -38,24 +38,25 @@ def registry() -> CollectorRegistry:
 
 
 def _queue() -> Iterator[Metric]:
-    now = timezone.now()
-    due = Q(not_before__isnull=True) | Q(not_before__lte=now)
-    depth = GaugeMetricFamily(
+    queue = ("device", "hardware_class", "priority")
+    jobs = GaugeMetricFamily(
         "dougong_queue_jobs",
-        "Jobs that are not over, by state (waiting: a retry before its time) and profile.",
-        labels=("state", "profile"),
+        "Jobs that are not over, by queue and state (waiting: a retry before its time).",
+        labels=(*queue, "state"),
     )
-    for state, chosen in {
-        "queued": Q(state=Job.State.QUEUED) & due,
-        "waiting": Q(state=Job.State.QUEUED, not_before__gt=now),
-        "leased": Q(state=Job.State.LEASED),
-    }.items():
-        counted = Job.objects.filter(chosen).values_list("profile").annotate(n=Count("pk"))
-        for profile, count in counted.order_by("profile"):
-            depth.add_metric((state, profile), count)
-    yield depth
-    age_s = max((depth.oldest_s for depth in queue_depths()), default=0.0)
-    yield _single("dougong_queue_oldest_seconds", "How long the oldest due job has waited.", age_s)
+    oldest = GaugeMetricFamily(
+        "dougong_queue_oldest_seconds",
+        "How long the oldest due job of a queue has waited.",
+        labels=queue,
+    )
+    for depth in queue_depths():
+        of = (depth.device, depth.hardware_class, depth.priority)
+        jobs.add_metric((*of, "queued"), depth.waiting)
+        jobs.add_metric((*of, "waiting"), depth.later)
+        jobs.add_metric((*of, "leased"), depth.judging)
+        oldest.add_metric(of, depth.oldest_s)
+    yield from (jobs, oldest)
+    now = timezone.now()
     expired = Job.objects.filter(state=Job.State.LEASED, lease_expires_at__lt=now).count()
     yield _single("dougong_leases_expired", "Leases that are over and not swept yet.", expired)
     states = GaugeMetricFamily("dougong_submissions", "Submissions by state.", labels=("state",))

@@ -14,14 +14,24 @@ from dougong_registry.submissions.models import Job
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """One queue that has jobs."""
+    """One queue that has open jobs."""
 
-    queue: str
+    device: str
+    hardware_class: str
+    """Empty where any machine with the device will do."""
+    priority: str
     waiting: int
     """Due and not claimed, whether or not the broker has the message."""
+    later: int
+    """Retries before their time."""
     judging: int
     oldest_s: float
     """How long the first of those waiting has been due; 0 where none waits."""
+
+    @property
+    def queue(self) -> str:
+        """Return the name of the queue at the broker."""
+        return queue_of(self.device, self.hardware_class, self.priority)
 
 
 def queue_depths() -> tuple[Depth, ...]:
@@ -31,20 +41,26 @@ def queue_depths() -> tuple[Depth, ...]:
     sent, what was not, and what was lost.
     """
     now = timezone.now()
-    due = Q(state=Job.State.QUEUED) & (Q(not_before__isnull=True) | Q(not_before__lte=now))
+    queued, leased = Q(state=Job.State.QUEUED), Q(state=Job.State.LEASED)
+    later = queued & Q(not_before__gt=now)
+    due = queued & (Q(not_before__isnull=True) | Q(not_before__lte=now))
     rows = (
-        Job.objects.filter(due | Q(state=Job.State.LEASED))
+        Job.objects.filter(queued | leased)
         .values("device", "hardware_class", "priority")
         .annotate(
             waiting=Count("pk", filter=due),
-            judging=Count("pk", filter=Q(state=Job.State.LEASED)),
+            later=Count("pk", filter=later),
+            judging=Count("pk", filter=leased),
             oldest=Min(Coalesce(F("not_before"), F("created_at")), filter=due),
         )
     )
     found = [
         Depth(
-            queue=queue_of(row["device"], row["hardware_class"], row["priority"]),
+            device=row["device"],
+            hardware_class=row["hardware_class"],
+            priority=row["priority"],
             waiting=row["waiting"],
+            later=row["later"],
             judging=row["judging"],
             oldest_s=max(0.0, (now - row["oldest"]).total_seconds()) if row["oldest"] else 0.0,
         )

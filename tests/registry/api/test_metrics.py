@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from dougong_registry.api import health
 from dougong_registry.submissions.models import Job
 
+ROOT = Path(__file__).resolve().parents[3]
 TOKEN = {"Authorization": "Bearer let-me-in"}
 
 
@@ -30,17 +37,46 @@ def scrape(**wanted: str) -> dict[str, float]:
     }
 
 
-def test_the_queue_is_told_by_state(job, runner):
-    assert scrape(state="queued")["dougong_queue_jobs"] == 1
-    assert scrape()["dougong_queue_oldest_seconds"] > 0
+ORDINARY = {"device": "cpu", "hardware_class": "", "priority": "normal"}
+
+
+def test_the_queue_is_told_by_kind_of_machine_priority_and_state(job, runner):
+    assert scrape(**ORDINARY, state="queued")["dougong_queue_jobs"] == 1
+    assert scrape(**ORDINARY)["dougong_queue_oldest_seconds"] > 0
     runner.claim(job)
-    assert scrape(state="leased")["dougong_queue_jobs"] == 1
-    assert "dougong_queue_jobs" not in scrape(state="queued")
-    assert scrape()["dougong_queue_oldest_seconds"] == 0
+    assert scrape(**ORDINARY, state="leased")["dougong_queue_jobs"] == 1
+    assert scrape(**ORDINARY, state="queued")["dougong_queue_jobs"] == 0
+    assert scrape(**ORDINARY)["dougong_queue_oldest_seconds"] == 0
     assert scrape()["dougong_leases_expired"] == 0
     Job.objects.update(lease_expires_at="2026-01-01T00:00:00Z")
     assert scrape()["dougong_leases_expired"] == 1
     assert scrape(runner="cpu-1")["dougong_runner_last_seen_timestamp_seconds"] > 1.7e9
+
+
+def test_a_retry_before_its_time_waits_and_asks_for_no_judge(job):
+    soon = timezone.now() + dt.timedelta(minutes=5)
+    retry = {"hardware_class": "cpu-test", "priority": "low"}
+    Job.objects.create(
+        submission=job.submission, device="cuda", nonce="n", retry=1, not_before=soon, **retry
+    )
+    assert scrape(**retry, device="cuda", state="waiting")["dougong_queue_jobs"] == 1
+    assert scrape(**retry, device="cuda", state="queued")["dougong_queue_jobs"] == 0
+    assert scrape(**retry)["dougong_queue_oldest_seconds"] == 0
+
+
+def test_the_autoscaling_example_asks_for_what_there_is(job):
+    manifest = (ROOT / "deploy" / "kubernetes" / "autoscale.yaml").read_text()
+    query = yaml.safe_load(manifest)["spec"]["triggers"][0]["metadata"]["query"]
+    assert query in (ROOT / "docs" / "deploy.md").read_text()
+    metric = re.search(r"(\w+)\{", query).group(1)
+    families = text_string_to_metric_families(
+        Client().get("/metrics", headers=TOKEN).content.decode()
+    )
+    samples = [sample for family in families for sample in family.samples if sample.name == metric]
+    grouped = set(re.search(r"by \(([^)]+)\)", query).group(1).split(", "))
+    assert {frozenset(sample.labels) for sample in samples} == {frozenset(grouped)}
+    wanted = re.search(r'state=~"([^"]+)"', query).group(1).split("|")
+    assert set(wanted) <= {sample.labels["state"] for sample in samples}
 
 
 def test_verdicts_and_those_refused_are_counted(job, runner, verdict_of):
