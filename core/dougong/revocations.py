@@ -127,7 +127,7 @@ def refresh(hub: Hub) -> Feed:
         dt.datetime.now(dt.UTC),
         key,
         (*before.payloads, *_news(hub, before, key)),
-        tuple(hub.get("advisories")["results"]),
+        tuple(hub.advisories()),
     )
     _write(path, feed)
     return feed

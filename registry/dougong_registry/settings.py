@@ -34,7 +34,12 @@ DOUGONG_CONFIRM_AFTER_S = environment.count(os.environ, "DOUGONG_CONFIRM_AFTER_S
 REQUEST_WINDOW_S = 300
 # (seconds until one more is allowed, how many at once), of an identity; `address` of an address.
 RATES = environment.rates(
-    os.environ, plugin=(600, 5), release=(60, 30), yank=(60, 100), address=(1, 300)
+    os.environ,
+    plugin=(600, 5),
+    release=(60, 30),
+    yank=(60, 100),
+    export=(900, 4),
+    address=(1, 300),
 )
 # How many proxies of the hub's own add to X-Forwarded-For; 0 believes no such header.
 DOUGONG_PROXIES = int(os.environ.get("DOUGONG_PROXIES", "0"))

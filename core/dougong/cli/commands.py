@@ -17,8 +17,9 @@ COMMANDS = {
     "Find": {
         "list": ("dougong.cli.inventory:list_operators", "What is installed, and what is broken"),
         "show": ("dougong.cli.inventory:show", "All that is known of one operator"),
-        "search": ("dougong.cli.remote:search", "Search the hub, or what is installed"),
+        "search": ("dougong.cli.searching:search", "Search the hub, or what is installed"),
         "board": ("dougong.cli.remote:board", "How the operators of a contract compare"),
+        "runs": ("dougong.cli.running:runs", "What the hub measured, newest first"),
     },
     "Use": {
         "install": ("dougong.cli.installing:install", "Install an operator, after its evidence"),

@@ -1,4 +1,4 @@
-"""`dougong search` and `dougong board`: the hub where there is one, this machine otherwise."""
+"""`dougong board`: the hub where there is one, the verdicts of this machine otherwise."""
 
 from __future__ import annotations
 
@@ -16,74 +16,11 @@ HubOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def search(
-    words: Annotated[list[str], typer.Argument(help="What the operator must mention.")],
-    hub: HubOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Search the operators of the hub, or those installed where no hub can be reached."""
-    from dougong.cli.output import columns, console, print_json
-
-    where, rows = _search(words, hub)
-    if json:
-        print_json({"source": where, "operators": rows})
-        return
-    out = console()
-    out.print(f"[dim]{where}[/]", soft_wrap=True)
-    lines = []
-    for row in rows:
-        judged = f"{row['best_speedup']:.2f}x" if row.get("best_speedup") else row["outcome"]
-        source = f"{row['distribution']} {row['version']}"
-        lines.append([row["name"], row["contract"], source, judged or "no", row["summary"]])
-    header = ["operator", "contract", "from", "judged", "summary"]
-    out.print(columns(lines, header=header) if lines else "nothing matches", soft_wrap=True)
-
-
-def _search(words: list[str], url: str | None) -> tuple[str, list[dict[str, Any]]]:
-    from dougong.errors import HubError
-    from dougong.hub import Hub
-
-    client = Hub.configured(url)
-    if client is None:
-        return "no hub is set; searching what is installed", _search_installed(words)
-    with client:
-        try:
-            found = client.search(" ".join(words))
-        except HubError as error:
-            if url:
-                raise
-            return f"{error}; searching what is installed", _search_installed(words)
-    return f"hub {client.url}", [dataclasses.asdict(row) for row in found]
-
-
-def _search_installed(words: list[str]) -> list[dict[str, Any]]:
-    from dougong import evidence
-    from dougong.catalogue import Catalogue
-
-    rows = []
-    for entry in Catalogue.discover().entries.values():
-        text = f"{entry.name} {entry.operator.contract} {entry.operator.summary} {entry.plugin}"
-        if not all(word.lower() in text.lower() for word in words):
-            continue
-        records = evidence.verdicts_on(entry)
-        speeds = [s.speedup for record in records if record.passed for s in record.scores]
-        rows.append(
-            {
-                "name": entry.name,
-                "family": entry.operator.family,
-                "contract": entry.operator.contract,
-                "summary": entry.operator.summary,
-                "distribution": entry.distribution,
-                "version": entry.version,
-                "outcome": records[0].outcome if records else "",
-                "best_speedup": max(speeds, default=None),
-            }
-        )
-    return rows
-
-
 def board(
-    contract: Annotated[str, typer.Argument(help="Contract: norm.rms@1; newest if unversioned.")],
+    contract: Annotated[
+        str | None,
+        typer.Argument(help="Contract: norm.rms@1; newest if unversioned. Without: every board."),
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, ...")] = None,
     mode: Annotated[str | None, typer.Option(help="infer or train.")] = None,
     hardware: Annotated[str | None, typer.Option(help="Class of hardware.")] = None,
@@ -93,11 +30,32 @@ def board(
     """Show how the operators of a contract compare: ranks, speed-ups, 95% intervals."""
     from dougong.cli.output import print_json
 
+    if contract is None:
+        _list_boards(hub, hardware, json)
+        return
     where, found = _board(_newest(contract), dtype, mode, hardware, hub)
     if json:
         print_json({"source": where, **dataclasses.asdict(found)})
     else:
         _print_board(where, found)
+
+
+def _list_boards(url: str | None, hardware: str | None, json: bool) -> None:
+    from dougong.cli.output import columns, console, print_json
+    from dougong.hub import Hub
+
+    with Hub.required(url) as client:
+        found = list(client.boards(hardware=hardware or ""))
+    if json:
+        print_json([dataclasses.asdict(row) for row in found])
+        return
+    lines = []
+    for row in found:
+        leads = [row.leader, f"{row.leader_speedup:.2f}x"]
+        where = [row.contract, row.hardware_class, row.dtype, row.mode]
+        lines.append([*where, str(row.entries), *leads])
+    header = ["contract", "hardware", "dtype", "mode", "ranked", "leader", "speed-up"]
+    console().print(columns(lines, header=header) if lines else "no board ranks anyone")
 
 
 def _newest(contract: str) -> str:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from dougong_registry.advisories.models import Advisory, Revocation, SigningKey
+from dougong_registry.paging import PAGE_LIMIT, Page, page_of
 from dougong_registry.problem import Missing
 
 FEED_PAGE = 1000
@@ -64,10 +65,12 @@ def keys() -> list[dict[str, str]]:
     ]
 
 
-def advisories(*, plugin: str = "") -> list[dict[str, Any]]:
-    """Return the advisories as OSV records, newest first."""
-    rows = _advisories().order_by("-published_at", "-pk")
-    return [_osv(row) for row in (rows.filter(plugin__canonical=plugin) if plugin else rows)]
+def advisories_page(
+    *, plugin: str = "", limit: int = PAGE_LIMIT, cursor: str = ""
+) -> Page[dict[str, Any]]:
+    """Return a page of the advisories as OSV records, newest first."""
+    rows = _advisories().filter(plugin__canonical=plugin) if plugin else _advisories()
+    return page_of(rows, _osv, order=("-published_at", "-pk"), limit=limit, cursor=cursor)
 
 
 def advisory(number: str) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from dougong_registry.api.queries import (
 )
 from dougong_registry.api.serializers import asked, output_of, render
 from dougong_registry.boards.list_rows import (
-    Page,
     PersonDetail,
     PersonRow,
     PluginDetail,
@@ -32,33 +31,51 @@ from dougong_registry.boards.list_rows import (
 )
 from dougong_registry.boards.rows import RunRow, SubmissionRow
 from dougong_registry.boards.selectors import listings
+from dougong_registry.paging import Page
+
+_LINKS = ("next", "previous")
 
 
 def page_output(name: str, row: type) -> serializers.Serializer[Any]:
     """Return what describes a page of rows in the schema."""
-    parts = {
-        "results": output_of(row)(many=True),
-        "next": serializers.CharField(allow_null=True),
-        "previous": serializers.CharField(allow_null=True),
+    plain = serializers.ListField(child=serializers.DictField())
+    results = plain if row is dict else output_of(row)(many=True)
+    links = {link: serializers.CharField(allow_null=True) for link in _LINKS}
+    return inline_serializer(name, {"results": results, **links})
+
+
+def linked_output(row: type) -> type[serializers.Serializer[Any]]:
+    """Return what describes a row that is itself a page, with the addresses beside it."""
+    links = {link: serializers.CharField(allow_null=True) for link in _LINKS}
+    return type(f"{row.__name__}Output", (output_of(row),), links)
+
+
+def links_of(request: Request, name: str, **places: object) -> dict[str, str | None]:
+    """Return the addresses of the pages beside this one; null where there is none.
+
+    Args:
+        request: The one that is answered; its other parameters go along.
+        name: The parameter that says where a page begins.
+        places: `next` and `previous` as values of it, empty or None at an end.
+    """
+    kept = {
+        key: value for key, value in request.query_params.items() if key not in (name, "cursor")
     }
-    return inline_serializer(name, parts)
+    return {
+        link: None if place in ("", None) else f"{request.path}?{urlencode({**kept, name: place})}"
+        for link, place in places.items()
+    }
 
 
 class PageApi(Api):
     """A list: rows, and the addresses of the pages beside them."""
 
-    query: ClassVar[type[PageQuery]] = PageQuery
+    query: ClassVar[type[serializers.Serializer[Any]]] = PageQuery
 
     def page(self, request: Request, select: Callable[..., Page[Any]], *args: Any) -> Response:
         """Answer with the page that the query names."""
-        wanted = asked(self.query, request)
-        page = select(*args, **wanted)
-        kept = {name: value for name, value in request.query_params.items() if name != "cursor"}
-
-        def address(cursor: str) -> str | None:
-            return f"{request.path}?{urlencode({**kept, 'cursor': cursor})}" if cursor else None
-
-        links = {"next": address(page.next), "previous": address(page.previous)}
+        page = select(*args, **asked(self.query, request))
+        links = links_of(request, "cursor", next=page.next, previous=page.previous)
         return Response({"results": render(page.rows), **links})
 
 

@@ -8,9 +8,10 @@ from rest_framework import serializers
 
 from dougong_registry.api.serializers import Text, Whole
 from dougong_registry.boards.selectors.listings import PLUGIN_ORDERS
-from dougong_registry.boards.selectors.paging import PAGE_LIMIT
+from dougong_registry.paging import PAGE_LIMIT
 from dougong_registry.plugins.models import STATUSES
 from dougong_registry.runs.models import OUTCOMES
+from dougong_registry.search.rows import ORDERINGS
 from dougong_registry.submissions.models import Submission
 
 
@@ -35,6 +36,40 @@ class PageQuery(serializers.Serializer[Any]):
 
     limit = Whole(required=False, default=50, min_value=1, max_value=PAGE_LIMIT)
     cursor = word(400)
+
+
+class WholeQuery(PageQuery):
+    """Of lists that were once answered whole: as many rows as a page may have, unless told less."""
+
+    limit = Whole(required=False, default=PAGE_LIMIT, min_value=1, max_value=PAGE_LIMIT)
+
+
+class OperatorsQuery(WholeQuery):
+    """Filters of the list of operators; each narrows what the others left."""
+
+    q = word(200)
+    family = word(32)
+    contract = word(64)
+    verdict = word(16)
+    device = word(32)
+    dtype = word(32)
+    ordering = serializers.ChoiceField(
+        choices=ORDERINGS, required=False, allow_blank=True, default=""
+    )
+    offset = Whole(required=False, default=0, min_value=0, max_value=1_000_000)
+
+
+class BoardsQuery(WholeQuery):
+    """Filters of the list of boards."""
+
+    family = word(32)
+    hardware = word(128)
+
+
+class AdvisoriesQuery(WholeQuery):
+    """Of one plugin, or of all."""
+
+    plugin = word(128)
 
 
 class PluginsQuery(PageQuery):

@@ -11,9 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dougong_registry.api.base import FOR_EVER, Api
-from dougong_registry.api.serializers import BoardQuery, OperatorsQuery, asked, output_of, render
+from dougong_registry.api.lists import PageApi, linked_output, links_of, page_output
+from dougong_registry.api.queries import BoardsQuery, OperatorsQuery
+from dougong_registry.api.serializers import BoardQuery, asked, output_of, render
 from dougong_registry.boards import selectors
 from dougong_registry.boards.rows import Board, BoardSummary, OperatorDetail
+from dougong_registry.boards.selectors.standings import boards_page
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Run
 from dougong_registry.search.rows import Found, Query
@@ -22,15 +25,15 @@ from dougong_registry.search.selectors import search
 
 class OperatorListApi(Api):
     @extend_schema(
-        operation_id="operators",
-        parameters=[OperatorsQuery],
-        responses=output_of(Found),
+        operation_id="operators", parameters=[OperatorsQuery], responses=linked_output(Found)
     )
     def get(self, request: Request) -> Response:
         """Return the operators that match every filter, and what each facet offers."""
         data = asked(OperatorsQuery, request)
-        page = {name: data.pop(name) for name in ("limit", "offset")}
-        return Response(render(search(Query(**data), **page)))
+        page = {name: data.pop(name) for name in ("limit", "offset", "cursor")}
+        found = search(Query(**data), **page)
+        links = links_of(request, "cursor", next=found.next, previous=found.previous)
+        return Response({**render(found), **links})
 
 
 class OperatorDetailApi(Api):
@@ -40,24 +43,34 @@ class OperatorDetailApi(Api):
         return Response(render(selectors.operator_detail(f"{provider}/{name}")))
 
 
-class BoardListApi(Api):
+class BoardListApi(PageApi):
+    query = BoardsQuery
+
     @extend_schema(
         operation_id="boards",
-        responses=inline_serializer(
-            "BoardsOutput", {"results": output_of(BoardSummary)(many=True)}
-        ),
+        parameters=[BoardsQuery],
+        responses=page_output("BoardsOutput", BoardSummary),
     )
     def get(self, request: Request) -> Response:
-        """Return every board that ranks someone."""
-        return Response({"results": render(selectors.boards_list())})
+        """List the boards that rank someone, by contract, machine, dtype and mode."""
+        return self.page(request, boards_page)
 
 
 class BoardDetailApi(Api):
-    @extend_schema(operation_id="board", parameters=[BoardQuery], responses=output_of(Board))
+    @extend_schema(operation_id="board", parameters=[BoardQuery], responses=linked_output(Board))
     def get(self, request: Request, contract: str) -> Response:
         """Return one board; what is not chosen is the fullest there is."""
         chosen = {name: value for name, value in asked(BoardQuery, request).items() if value}
-        return Response(render(selectors.board(contract, **chosen)))
+        found = selectors.board(contract, **chosen)
+        limit, offset = chosen["limit"], chosen.get("offset", 0)
+        more = max(found.ranked, found.judged - found.ranked) > offset + limit
+        links = links_of(
+            request,
+            "offset",
+            next=offset + limit if more else None,
+            previous=max(0, offset - limit) if offset else None,
+        )
+        return Response({**render(found), **links})
 
 
 class RunDetailApi(Api):

@@ -15,6 +15,8 @@ from rest_framework.response import Response
 
 from dougong_registry.advisories import selectors as advisories
 from dougong_registry.api.base import LARGEST_ID, Api
+from dougong_registry.api.lists import PageApi, page_output
+from dougong_registry.api.queries import AdvisoriesQuery
 from dougong_registry.api.serializers import asked, output_of, render
 from dougong_registry.resolution.decision import Candidate, Measured, PassedOver, Wish
 from dougong_registry.resolution.selectors import resolve
@@ -119,24 +121,17 @@ class RevocationsApi(Api):
         return Response(advisories.feed(**given))
 
 
-class AdvisoriesQuery(serializers.Serializer[Any]):
-    """Of one plugin, or of all."""
+class AdvisoryListApi(PageApi):
+    query = AdvisoriesQuery
 
-    plugin = serializers.CharField(default="", max_length=128)
-
-
-class AdvisoryListApi(Api):
     @extend_schema(
         operation_id="advisories",
         parameters=[AdvisoriesQuery],
-        responses=inline_serializer(
-            "AdvisoriesOutput", {"results": serializers.ListField(child=serializers.DictField())}
-        ),
+        responses=page_output("AdvisoriesOutput", dict),
     )
     def get(self, request: Request) -> Response:
         """Return the advisories as OSV records, newest first; withdrawn ones say so."""
-        given = asked(AdvisoriesQuery, request)
-        return Response({"results": advisories.advisories(**given)})
+        return self.page(request, advisories.advisories_page)
 
 
 class AdvisoryDetailApi(Api):

@@ -29,7 +29,11 @@ class ProblemSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Say how a request proves who sends it; views name it in `proof`."""
         proof: str | None = getattr(self.view, "proof", None)
-        return [{proof: []}] if proof and self.method == "POST" else []
+        return [{proof: []}] if proof and self._proved() else []
+
+    def _proved(self) -> bool:
+        """Say whether the method asks for a proof: writes do, and reads where a view says so."""
+        return self.method in getattr(self.view, "proved", ("POST",))
 
     def _get_response_bodies(
         self, direction: Literal["request", "response"] = "response"
@@ -46,6 +50,8 @@ class ProblemSchema(AutoSchema):
         found = {406}
         if self.method == "POST":
             found |= {400, 401, 403, 404, 409, 413, 415, 422, 429}
+        elif self.method == "GET" and self._proved():
+            found |= {401, 403, 422, 429}
         elif "{" in self.path:
             found.add(404)
         if self.method == "GET" and self.get_override_parameters():

@@ -14,8 +14,6 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from dougong_registry.search.rows import ORDERINGS
-
 _PLAIN: dict[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
     str: serializers.CharField,
     int: serializers.IntegerField,
@@ -100,22 +98,6 @@ class HeartbeatInput(serializers.Serializer[Any]):
     draining = serializers.BooleanField(default=False)
 
 
-class OperatorsQuery(serializers.Serializer[Any]):
-    """Filters of the list of operators; each narrows what the others left."""
-
-    q = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
-    family = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
-    contract = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
-    verdict = serializers.CharField(required=False, allow_blank=True, default="", max_length=16)
-    device = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
-    dtype = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
-    ordering = serializers.ChoiceField(
-        choices=ORDERINGS, required=False, allow_blank=True, default=""
-    )
-    limit = Whole(required=False, default=200, min_value=1, max_value=200)
-    offset = Whole(required=False, default=0, min_value=0, max_value=1_000_000)
-
-
 class BoardQuery(serializers.Serializer[Any]):
     """Which board of a contract; what is left out is the fullest there is."""
 
@@ -172,4 +154,4 @@ def render(row: Any) -> Any:
     """Return a row, or a sequence of rows, as plain data that a renderer knows."""
     if isinstance(row, (tuple, list)):
         return [render(each) for each in row]
-    return dataclasses.asdict(row)
+    return row if isinstance(row, dict) else dataclasses.asdict(row)

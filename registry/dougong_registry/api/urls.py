@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from dougong_registry.api.export import ExportApi
 from dougong_registry.api.jobs import (
     JobClaimApi,
     JobCompleteApi,
@@ -69,6 +70,7 @@ urlpatterns = [
     path("plugins/<str:name>/releases/<str:version>", ReleaseDetailApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/unyank", ReleaseUnyankApi.as_view()),
+    path("export", ExportApi.as_view()),
     path("resolve", ResolveApi.as_view()),
     path("revocations", RevocationsApi.as_view()),
     path("advisories", AdvisoryListApi.as_view()),

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import Generic, TypeVar
-
-T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """Part of a list, and the cursors of the parts beside it; empty where there is none."""
-
-    rows: tuple[T, ...]
-    next: str
-    previous: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

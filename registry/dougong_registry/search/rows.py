@@ -43,3 +43,6 @@ class Found:
     facets: dict[str, tuple[FacetValue, ...]]
     corrected: str
     """What was looked for instead, where the words as typed occur nowhere; else empty."""
+    next: str
+    """Cursor of the page after this one; empty at the end."""
+    previous: str

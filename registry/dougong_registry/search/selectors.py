@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from dougong_registry.boards.rows import OperatorRow
+from dougong_registry.paging import Page, counted_page, page_of
 from dougong_registry.search.backends import backend
 from dougong_registry.search.models import Entry
 from dougong_registry.search.rows import FACETS, FacetValue, Found, Query
@@ -19,20 +20,26 @@ from dougong_registry.search.words import query_words
 
 _COMBINED = ("family", "contract", "outcome", "devices", "dtypes")
 _FIELDS = tuple(field.name for field in dataclasses.fields(OperatorRow))
-_ORDERS: dict[str, tuple[Any, ...]] = {
+_UNTIMED = -1.0
+_ORDERS: dict[str, tuple[str, ...]] = {
     "name": ("name",),
-    "newest": (F("published_at").desc(), "name"),
-    "fastest": (F("best_speedup").desc(nulls_last=True), "name"),
+    "newest": ("-published_at", "name"),
+    "fastest": ("-speed", "name"),
 }
 
 
-def search(query: Query, *, limit: int, offset: int = 0) -> Found:
+def search(query: Query, *, limit: int, offset: int = 0, cursor: str = "") -> Found:
     """Return one page of the operators that match, and what else could be chosen.
 
     Args:
         query: Words and filters.
         limit: Rows at most.
-        offset: Rows to skip.
+        offset: Rows to skip where there is no cursor.
+        cursor: Of a page before. In the order of relevance it counts rows, as an offset does:
+            how relevant a row is changes with every other.
+
+    Raises:
+        Missing: the cursor is of no place in this list.
     """
     asked = query_words(query.q)
     facets = _facets(query, asked)
@@ -42,8 +49,11 @@ def search(query: Query, *, limit: int, offset: int = 0) -> Found:
         if meant != asked:
             asked, instead = meant, " ".join(meant)
             facets = _facets(query, asked)
+    page = _page(query, asked, limit, offset, cursor)
     return Found(
-        results=_rows(_ordered(_filtered(query, asked), query, asked)[offset : offset + limit]),
+        results=page.rows,
+        next=page.next,
+        previous=page.previous,
         total=_total(query, facets),
         facets=facets,
         corrected=instead if any(facets.values()) else "",
@@ -52,13 +62,12 @@ def search(query: Query, *, limit: int, offset: int = 0) -> Found:
 
 def operators_page(query: Query, *, limit: int, offset: int = 0) -> tuple[OperatorRow, ...]:
     """Return one page of the operators that match, and nothing else."""
-    asked = query_words(query.q)
-    return _rows(_ordered(_filtered(query, asked), query, asked)[offset : offset + limit])
+    return _page(query, query_words(query.q), limit, offset, "").rows
 
 
 def newest(limit: int) -> tuple[OperatorRow, ...]:
     """Return the operators published last."""
-    return _rows(Entry.objects.order_by(*_ORDERS["newest"])[:limit])
+    return operators_page(Query(ordering="newest"), limit=limit)
 
 
 def named(names: Sequence[str]) -> tuple[OperatorRow, ...]:
@@ -94,10 +103,25 @@ def _condition(name: str, value: str) -> Q:
     return Q(**{name: value})
 
 
-def _ordered(entries: QuerySet[Entry], query: Query, asked: Sequence[str]) -> QuerySet[Entry]:
+def _page(
+    query: Query, asked: Sequence[str], limit: int, offset: int, cursor: str
+) -> Page[OperatorRow]:
+    entries = _filtered(query, asked)
     if asked and query.ordering in {"", "relevance"}:
-        return entries.order_by(backend(connection.vendor).relevance(asked), "name")
-    return entries.order_by(*_ORDERS.get(query.ordering, ("name",)))
+        ranked = entries.order_by(backend(connection.vendor).relevance(asked), "name")
+        return counted_page(
+            lambda start, stop: _rows(ranked[start:stop]),
+            limit=limit, cursor=cursor, offset=offset,
+        )  # fmt: skip
+    order = _ORDERS.get(query.ordering, ("name",))
+    if "-speed" in order:
+        entries = entries.annotate(speed=Coalesce("best_speedup", _UNTIMED))
+    rows = entries.only(*_FIELDS)
+    return page_of(rows, _row, order=order, limit=limit, cursor=cursor, offset=offset)
+
+
+def _row(found: Entry) -> OperatorRow:
+    return OperatorRow(**{name: getattr(found, name) for name in _FIELDS})
 
 
 def _rows(entries: QuerySet[Entry]) -> tuple[OperatorRow, ...]:

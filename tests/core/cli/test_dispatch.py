@@ -17,7 +17,7 @@ def last_line(capsys) -> str:
 def test_help_names_every_command(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    names = "list show search plan judge board lock sync verify install new up worker submit"
+    names = "list show search plan judge board runs lock sync verify install new up worker submit"
     for name in names.split():
         assert f"\n  {name} " in text
     assert "\x1b[" not in text
@@ -56,6 +56,9 @@ def test_version(capsys):
         (["submit", "no-such-folder"], "no-such-folder"),
         (["submit", "."], "no hub is set"),
         (["search", "rms", "--hub", "ftp://x"], "must begin with http"),
+        (["search", "rms", "--sort", "beauty"], "--sort must be one of relevance, name"),
+        (["runs"], "no hub is set"),
+        (["board"], "no hub is set"),
         (["board", "norm.rmz"], "got 'norm.rmz'; close: norm.rms@1"),
         (["plan", "-m", "x", "-s", "norm.rms"], "must be SELECTOR=OPERATOR"),
         (["plan", "-m", "x", "-s", "a=b", "--mode", "dream"], "mode must be infer or train"),

@@ -38,6 +38,26 @@ def test_ranks_count_over_the_whole_board_whatever_page_is_shown(crowded):
     assert board(limit=5)["ranked"] == 12
 
 
+def test_the_links_of_a_board_lead_over_all_of_it(crowded):
+    read, address = [], "/api/v1/boards/norm.rms@1?limit=5&mode=infer"
+    while address:
+        read.append(Client().get(address).json())
+        address = read[-1]["next"]
+    assert [len(page["rows"]) for page in read] == [5, 5, 2]
+    assert read[0]["previous"] is None
+    assert Client().get(read[1]["previous"]).json()["rows"] == read[0]["rows"]
+
+
+def test_the_list_of_boards_comes_in_pages(crowded):
+    whole = Client().get("/api/v1/boards").json()["results"]
+    first = Client().get("/api/v1/boards?limit=1&family=norm").json()
+    assert (first["results"], len(whole)) == (whole[:1], 2)
+    second = Client().get(first["next"]).json()
+    assert (second["results"], second["next"]) == (whole[1:], None)
+    assert Client().get(second["previous"]).json()["results"] == first["results"]
+    assert Client().get("/api/v1/boards?family=attention").json()["results"] == []
+
+
 def test_a_page_of_a_board_takes_as_many_queries_however_crowded(crowded, client):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

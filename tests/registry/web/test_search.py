@@ -45,6 +45,57 @@ def facet(name: str, **query: Any) -> dict[str, int]:
     return {each["value"]: each["count"] for each in found(**query)["facets"][name]}
 
 
+def pages(address: str, link: str = "next") -> list[dict[str, Any]]:
+    """The pages from an address on, each by the link of the one before."""
+    read = []
+    while address:
+        answer = Client().get(address)
+        assert answer.status_code == 200, answer.content
+        read.append(answer.json())
+        address = read[-1][link]
+    return read
+
+
+@pytest.mark.parametrize(
+    "query", ["ordering=name", "ordering=newest", "ordering=fastest", "q=attention", "q=norm"]
+)
+def test_every_operator_once_forwards_and_back_in_every_order(stocked, query):
+    stocked.operator(stocked.submission("late-ops"), "aaa/late-attention", "norm.rms@1")
+    (whole,) = pages(f"/api/v1/operators?{query}")
+    expected = [row["name"] for row in whole["results"]]
+    there = pages(f"/api/v1/operators?{query}&limit=1")
+    assert [row["name"] for page in there for row in page["results"]] == expected
+    assert there[0]["previous"] is None
+    back = pages(there[-1]["previous"], "previous") if len(there) > 1 else []
+    assert [row["name"] for page in reversed(back) for row in page["results"]] == expected[:-1]
+    assert {page["total"] for page in there} == {whole["total"]}
+
+
+def test_untimed_operators_come_last_and_are_not_lost_between_pages(stocked):
+    stocked.operator(stocked.submission("late-ops"), "aaa/never-timed", "norm.rms@1")
+    read = pages("/api/v1/operators?ordering=fastest&limit=1")
+    rows = [row for page in read for row in page["results"]]
+    speeds = [row["best_speedup"] for row in rows]
+    assert speeds[-2:] == [None, None]
+    assert len(rows) == 5
+    timed = [speed for speed in speeds if speed is not None]
+    assert timed == sorted(timed, reverse=True)
+
+
+def test_an_offset_leads_to_the_same_pages(stocked):
+    second = found(limit=2, offset=2)
+    assert [row["name"] for row in second["results"]] == names()[2:]
+    assert [row["name"] for row in pages(second["previous"])[0]["results"]] == names()[:2]
+
+
+def test_a_cursor_of_another_order_is_of_no_place(stocked):
+    cursor = found(limit=1, ordering="newest")["next"].partition("cursor=")[2]
+    for ordering in ("name", "fastest"):
+        answer = Client().get(f"/api/v1/operators?ordering={ordering}&cursor={cursor}")
+        assert answer.status_code == 404
+        assert "begin without one" in answer.json()["detail"]
+
+
 def test_every_word_must_occur_and_may_be_a_beginning(stocked):
     assert set(names(q="attention")) == {"acme/flash-attention", "zen/sparse-attention"}
     assert names(q="atten skips") == ["zen/sparse-attention"]

@@ -6,7 +6,6 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from packaging.utils import canonicalize_name
 
 from dougong_registry.boards.list_rows import (
-    Page,
     PersonDetail,
     PersonRow,
     PluginDetail,
@@ -16,10 +15,10 @@ from dougong_registry.boards.list_rows import (
     RunnerRow,
 )
 from dougong_registry.boards.rows import RunRow, SubmissionRow
-from dougong_registry.boards.selectors.paging import page_of
 from dougong_registry.boards.selectors.plugins import counted, matching
 from dougong_registry.boards.selectors.runs import run_row_maker, runs_with_scores
 from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
+from dougong_registry.paging import Page, page_of
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Missing

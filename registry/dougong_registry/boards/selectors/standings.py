@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Max, QuerySet
@@ -18,6 +18,7 @@ from dougong_registry.boards.ranking import (
 )
 from dougong_registry.boards.rows import Board, BoardSummary, ParetoPoint, RankedRow, UnrankedRow
 from dougong_registry.fleet.editions import Edition, editions, stale_words, version_key
+from dougong_registry.paging import PAGE_LIMIT, Page, page_of
 from dougong_registry.problem import Missing
 from dougong_registry.suites.selectors import (
     RETIRED,
@@ -31,6 +32,11 @@ ROWS = 100
 DRAWN = 60
 """Points drawn beside the frontier: the fastest; more would hide each other."""
 _KEY = ("contract", "suite", "hardware_class", "dtype", "mode")
+_SUMMARY = tuple(
+    field.name
+    for field in dataclasses.fields(BoardSummary)
+    if field.name not in {"entries", "retired"}
+)
 _MADE = {"rank", "stale", "confirming"}
 _RANKED = tuple(field.name for field in dataclasses.fields(RankedRow) if field.name not in _MADE)
 _MARKED = ("torch_version", "judge_version", "confirmed")
@@ -47,33 +53,42 @@ def boards_list(
     offset: int = 0,
 ) -> tuple[BoardSummary, ...]:
     """Return the boards that rank someone, in the order of contract, machine, dtype, mode."""
-    headings = Heading.objects.filter(ranked__gt=0).order_by(*_KEY)
-    if family:
-        headings = headings.filter(contract__startswith=f"{family}.")
-    if hardware:
-        headings = headings.filter(hardware_class=hardware)
-    if suite:
-        headings = headings.filter(suite=suite)
-    return _summaries(headings[offset : None if limit is None else offset + limit])
+    headings = _led(family=family, hardware=hardware, suite=suite).order_by(*_KEY)
+    return tuple(
+        map(_summary_maker(), headings[offset : None if limit is None else offset + limit])
+    )
+
+
+def boards_page(
+    *, family: str = "", hardware: str = "", limit: int = PAGE_LIMIT, cursor: str = ""
+) -> Page[BoardSummary]:
+    """Return one page of the same."""
+    headings = _led(family=family, hardware=hardware)
+    return page_of(headings, _summary_maker(), order=_KEY, limit=limit, cursor=cursor)
 
 
 def boards_led(limit: int) -> tuple[BoardSummary, ...]:
     """Return the boards with the widest certain leads."""
-    return _summaries(
-        Heading.objects.filter(ranked__gt=0).order_by("-leader_ci_low", *_KEY)[:limit]
-    )
+    return tuple(map(_summary_maker(), _led().order_by("-leader_ci_low", *_KEY)[:limit]))
 
 
-def _summaries(headings: QuerySet[Heading]) -> tuple[BoardSummary, ...]:
-    of_leader = ("", "_run_id", "_speedup", "_ci_low", "_ci_high", "_confirmed")
-    names = tuple(f"leader{part}" for part in of_leader)
-    found = headings.values_list(*_KEY, "ranked", *names)
-    fields = (*_KEY, "entries", *names)
+def _led(*, family: str = "", hardware: str = "", suite: str = "") -> QuerySet[Heading]:
+    headings = Heading.objects.filter(ranked__gt=0)
+    if family:
+        headings = headings.filter(contract__startswith=f"{family}.")
+    if hardware:
+        headings = headings.filter(hardware_class=hardware)
+    return headings.filter(suite=suite) if suite else headings
+
+
+def _summary_maker() -> Callable[[Heading], BoardSummary]:
     retired = set(retired_suites())
-    return tuple(
-        BoardSummary(**dict(zip(fields, row, strict=True)), retired=row[1] in retired)
-        for row in found
-    )
+
+    def make(heading: Heading) -> BoardSummary:
+        values = {name: getattr(heading, name) for name in _SUMMARY}
+        return BoardSummary(**values, entries=heading.ranked, retired=heading.suite in retired)
+
+    return make
 
 
 def board(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from dougong_registry.boards.list_rows import Page
-from dougong_registry.boards.selectors.paging import page_of
 from dougong_registry.boards.upkeep_rows import CampaignRow, NoticeRow, RerunRow
 from dougong_registry.campaigns.models import Campaign
 from dougong_registry.notices.models import Notice
+from dougong_registry.paging import Page, page_of
 from dougong_registry.reruns.models import Rerun
 
 SHOWN = 20

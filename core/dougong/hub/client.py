@@ -11,7 +11,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,122 +20,29 @@ import httpx
 
 from dougong.errors import HubError
 from dougong.home import state_folder
+from dougong.hub.records import (
+    Board,
+    BoardRow,
+    BoardSummary,
+    Detail,
+    Event,
+    FacetValue,
+    Found,
+    HubOperator,
+    Plugin,
+    Release,
+    Run,
+    Score,
+    Submission,
+    SubmittedOperator,
+    Unranked,
+)
 
 TIMEOUT_S = 30.0
+PAGE_ROWS = 200
 LARGEST_WHEEL_BYTES = 1 << 30
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _T = TypeVar("_T")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SubmittedOperator:
-    """One operator of a submission; the outcome is empty while it is being judged."""
-
-    name: str
-    outcome: str = ""
-    code: str = ""
-    run_id: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Submission:
-    """A wheel on its way through the judge."""
-
-    id: str
-    state: str
-    """`queued`, `judging`, `judged` or `failed`."""
-    sha256: str = ""
-    url: str = ""
-    distribution: str = ""
-    version: str = ""
-    error: str = ""
-    operators: tuple[SubmittedOperator, ...] = ()
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state in ("judged", "failed")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Event:
-    """One step of a judgement, as it happened."""
-
-    seq: int
-    kind: str
-    operator: str = ""
-    gate: str = ""
-    outcome: str = ""
-    code: str = ""
-    message: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class HubOperator:
-    """One operator as the hub lists it, by its newest release."""
-
-    name: str
-    family: str = ""
-    contract: str = ""
-    summary: str = ""
-    distribution: str = ""
-    version: str = ""
-    outcome: str = ""
-    best_speedup: float | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Release:
-    """One sealed version of the plugin that holds an operator."""
-
-    version: str
-    sha256: str
-    yanked_reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Detail:
-    """One operator with its releases and runs, newest first."""
-
-    operator: HubOperator
-    releases: tuple[Release, ...]
-    run_ids: tuple[str, ...]
-    """Of every release; a verdict says which version it is about."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class BoardRow:
-    """One ranked operator."""
-
-    rank: int
-    operator: str
-    distribution: str
-    version: str
-    speedup: float
-    ci_low: float
-    ci_high: float
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Unranked:
-    """One judged operator that is not ranked, and why."""
-
-    operator: str
-    version: str
-    code: str
-    reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Board:
-    """One board: who is how fast, in one dtype and mode on one class of hardware."""
-
-    contract: str
-    hardware_class: str
-    dtype: str
-    mode: str
-    rows: tuple[BoardRow, ...] = ()
-    unranked: tuple[Unranked, ...] = ()
 
 
 class Hub:
@@ -214,13 +121,62 @@ class Hub:
         """Stop the judgement of a submission of one's own."""
         return _submission(self._json("POST", f"submissions/{submission_id}/cancel"))
 
-    def search(self, words: str = "", contract: str = "") -> tuple[HubOperator, ...]:
-        """Return the operators that match every word."""
-        given = {"q": words, "contract": contract}
-        params = {key: value for key, value in given.items() if value}
-        return tuple(
-            _pick(HubOperator, row) for row in _rows(self._json("GET", "operators", params=params))
+    def search(self, words: str = "", *, limit: int = 200, **filters: str) -> Found:
+        """Return the first operators that match, and what the search could be narrowed to.
+
+        Args:
+            words: Each must occur; the last may be a beginning.
+            limit: Operators at most, up to 200.
+            filters: As of `operators`.
+        """
+        query = _given({"q": words, **filters})
+        answer = self._json("GET", "operators", params={**query, "limit": limit})
+        facets = answer.get("facets", {})
+        return Found(
+            operators=tuple(_pick(HubOperator, row) for row in _rows(answer)),
+            total=int(answer.get("total", 0)),
+            facets={
+                name: tuple(_pick(FacetValue, each) for each in values)
+                for name, values in facets.items()
+            },
+            corrected=answer.get("corrected") or "",
         )
+
+    def operators(self, words: str = "", **filters: str) -> Iterator[HubOperator]:
+        """Yield every operator that matches, page after page.
+
+        Args:
+            words: Each must occur; the last may be a beginning.
+            filters: `family`, `contract`, `verdict`, `device`, `dtype`; `ordering` is `name` (as it
+                is without), `relevance`, `newest` or `fastest`.
+        """
+        return self._listed(HubOperator, "operators", {"ordering": "name", "q": words, **filters})
+
+    def plugins(self, words: str = "", **filters: str) -> Iterator[Plugin]:
+        """Yield every plugin whose name or summary holds the words; `status`, `ordering`."""
+        return self._listed(Plugin, "plugins", {"q": words, **filters})
+
+    def releases(self, plugin: str) -> Iterator[Release]:
+        """Yield the releases of a plugin, newest first."""
+        return self._listed(Release, f"plugins/{plugin}/releases", {})
+
+    def runs(self, **filters: str) -> Iterator[Run]:
+        """Yield runs, newest first.
+
+        Args:
+            filters: `operator`, `contract`, `outcome`, `runner`; `official` is `true` or `false`.
+        """
+        for row in self._pages("runs", filters):
+            scores = tuple(_pick(Score, each) for each in row.get("scores", ()))
+            yield _pick(Run, {**row, "scores": scores})
+
+    def boards(self, **filters: str) -> Iterator[BoardSummary]:
+        """Yield the boards that rank someone; `family` and `hardware` narrow them."""
+        return self._listed(BoardSummary, "boards", filters)
+
+    def advisories(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the advisories as OSV records, newest first."""
+        return self._pages("advisories", {})
 
     def operator(self, name: str) -> Detail:
         """Return one operator with its releases and runs."""
@@ -295,6 +251,21 @@ class Hub:
             )
         return draft.rename(folder / _wheel_name(draft))
 
+    def _listed(self, kind: type[_T], path: str, query: Mapping[str, str]) -> Iterator[_T]:
+        return (_pick(kind, row) for row in self._pages(path, query))
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a list, following its links; the next page is asked for when due."""
+        answer = self._json("GET", path, params={**_given(query), "limit": PAGE_ROWS})
+        while True:
+            yield from _rows(answer)
+            link = answer.get("next")
+            if not link:
+                return
+            if not link.startswith("/") or link.startswith("//"):
+                raise HubError(f"the hub sent {link!r}; lists are read from {self.url} only")
+            answer = self._json("GET", self.url + link)
+
     def _json(self, method: str, path: str, **request: Any) -> Any:
         try:
             answer = self._client.request(method, path, **request)
@@ -338,6 +309,10 @@ def _local_hub() -> Mapping[str, Any]:
 def _submission(answer: Any) -> Submission:
     operators = tuple(_pick(SubmittedOperator, row) for row in answer.get("operators") or ())
     return _pick(Submission, {**answer, "id": str(answer["id"]), "operators": operators})
+
+
+def _given(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in query.items() if value}
 
 
 def _rows(answer: Any) -> list[Any]:
