@@ -39,6 +39,7 @@ RATES = environment.rates(
     release=(60, 30),
     yank=(60, 100),
     export=(900, 4),
+    login=(30, 10),
     address=(1, 300),
 )
 # How many proxies of the hub's own add to X-Forwarded-For; 0 believes no such header.
@@ -98,7 +99,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "dougong_registry.urls"
 WSGI_APPLICATION = "dougong_registry.wsgi.application"
 APPEND_SLASH = False
-TEMPLATES = [
+TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
@@ -115,6 +116,39 @@ CACHES = {
 
 DATABASES: dict[str, dict[str, Any]] = {"default": environment.database(os.environ, DOUGONG_HOME)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The pages for staff, with Django's accounts and sessions; a hub without them has neither.
+DOUGONG_ADMIN = environment.flag(os.environ, "DOUGONG_ADMIN")
+if DOUGONG_ADMIN:
+    INSTALLED_APPS += [
+        "django.contrib.contenttypes",
+        "django.contrib.auth",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "django.contrib.admin.apps.SimpleAdminConfig",
+        "dougong_registry.administration",
+    ]
+    MIDDLEWARE += [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ]
+    TEMPLATES[0]["OPTIONS"]["context_processors"] += [
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]
+    AUTH_PASSWORD_VALIDATORS = [
+        {
+            "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+            "OPTIONS": {"min_length": 12},
+        },
+        {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    ]
+    # No other page is sent the session, and a day's work outlives none.
+    SESSION_COOKIE_PATH = "/admin/"
+    SESSION_COOKIE_AGE = 8 * 3600
+    SESSION_COOKIE_SAMESITE = "Strict"
+    SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DOUGONG_HOME / "static"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
@@ -23,5 +24,10 @@ urlpatterns = [
     path("", include("dougong_registry.feeds.urls")),
     path("", include("dougong_registry.web.urls")),
 ]
+
+if settings.DOUGONG_ADMIN:
+    from dougong_registry.administration.site import site
+
+    urlpatterns.insert(0, path("admin/", site.urls))
 
 handler500 = "dougong_registry.api.problems.broken"

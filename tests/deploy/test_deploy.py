@@ -329,10 +329,11 @@ def test_a_judge_has_neither_the_database_nor_a_secret_of_the_hub():
     assert PODS["judge-cuda"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
-@pytest.mark.parametrize("source", ["env", "kubernetes"])
+@pytest.mark.parametrize("source", ["env", "kubernetes", "with the staff pages"])
 def test_the_deploy_check_is_clean_under_the_production_environment(source, tmp_path):
     web = env_of(PODS["web"]["containers"][0])
-    env = env_file("hub.env.example") if source == "env" else web
+    env = web if source == "kubernetes" else env_file("hub.env.example")
+    staff = {"DOUGONG_ADMIN": "1"} if source == "with the staff pages" else {}
     made = {
         "DOUGONG_DATABASE_URL": "postgresql://dougong:chosen@database/dougong",
         "DOUGONG_BROKER_URL": "redis://:chosen@broker:6379/0",
@@ -342,7 +343,7 @@ def test_the_deploy_check_is_clean_under_the_production_environment(source, tmp_
     assert {name for name, value in env.items() if not value} == made.keys()
     done = subprocess.run(
         [sys.executable, "-m", "dougong_registry", "check", "--deploy", "--fail-level", "WARNING"],
-        env={"PATH": os.environ["PATH"], "DOUGONG_HOME": str(tmp_path), **env, **made},
+        env={"PATH": os.environ["PATH"], "DOUGONG_HOME": str(tmp_path), **env, **made, **staff},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
