@@ -20,6 +20,7 @@ from dougong_registry.api.serializers import (
     RunInput,
     sent,
 )
+from dougong_registry.runs.models import Runner
 from dougong_registry.runs.services import run_record
 from dougong_registry.submissions.jobs import (
     job_claim,
@@ -68,9 +69,8 @@ class JobClaimApi(Api):
     @extend_schema(operation_id="job_claim", request=NonceInput, responses=JobOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Take a job under a lease; 409 where it is over, taken, or not for this machine."""
-        runner = runner_of(request)
-        given = sent(NonceInput, request)
-        job = job_claim(job_id=job_id, nonce=given["nonce"], key_id=runner.key_id)
+        runner, given = _signed(request, NonceInput)
+        job = job_claim(job_id=job_id, key_id=runner.key_id, **given)
         submission = job.submission
         return Response(
             {
@@ -93,11 +93,8 @@ class JobEventsApi(Api):
     @extend_schema(operation_id="job_events", request=EventsInput, responses=SeqOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Append events and renew the lease."""
-        runner = runner_of(request)
-        given = sent(EventsInput, request)
-        seq = job_events_append(
-            job_id=job_id, nonce=given["nonce"], key_id=runner.key_id, events=given["events"]
-        )
+        runner, given = _signed(request, EventsInput)
+        seq = job_events_append(job_id=job_id, key_id=runner.key_id, **given)
         return Response({"seq": seq})
 
 
@@ -111,11 +108,8 @@ class JobRunsApi(Api):
     )
     def post(self, request: Request, job_id: int) -> Response:
         """Record a signed verdict; the same verdict again is recorded once (200)."""
-        runner = runner_of(request)
-        given = sent(RunInput, request)
-        run, created = run_record(
-            job_id=job_id, nonce=given["nonce"], runner=runner, envelope=given["envelope"]
-        )
+        runner, given = _signed(request, RunInput)
+        run, created = run_record(job_id=job_id, runner=runner, **given)
         answer = {"run_id": run.verdict_id, "created": created}
         return Response(answer, status=201 if created else 200)
 
@@ -126,15 +120,8 @@ class JobCompleteApi(Api):
     @extend_schema(operation_id="job_complete", request=CompleteInput, responses=StateOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Close a job."""
-        runner = runner_of(request)
-        given = sent(CompleteInput, request)
-        job = job_complete(
-            job_id=job_id,
-            nonce=given["nonce"],
-            key_id=runner.key_id,
-            outcome=given["outcome"],
-            reason=given["reason"],
-        )
+        runner, given = _signed(request, CompleteInput)
+        job = job_complete(job_id=job_id, key_id=runner.key_id, **given)
         return Response({"state": job.state})
 
 
@@ -144,9 +131,13 @@ class JobHandBackApi(Api):
     @extend_schema(operation_id="job_hand_back", request=HandBackInput, responses=StateOutput)
     def post(self, request: Request, job_id: int) -> Response:
         """Give a job back, because the machine is being taken down."""
-        runner = runner_of(request)
-        given = sent(HandBackInput, request)
-        job = job_hand_back(
-            job_id=job_id, nonce=given["nonce"], key_id=runner.key_id, reason=given["reason"]
-        )
+        runner, given = _signed(request, HandBackInput)
+        job = job_hand_back(job_id=job_id, key_id=runner.key_id, **given)
         return Response({"state": job.state})
+
+
+def _signed(
+    request: Request, kind: type[serializers.Serializer[Any]]
+) -> tuple[Runner, dict[str, Any]]:
+    """Return who signed the request, before its body is read, and the fields of the body."""
+    return runner_of(request), sent(kind, request)

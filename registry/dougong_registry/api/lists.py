@@ -26,9 +26,9 @@ from dougong_registry.boards.list_rows import (
     PluginDetail,
     PluginRelease,
     PluginReleaseDetail,
-    PluginRow,
     RunnerRow,
 )
+from dougong_registry.boards.pages import PluginRow
 from dougong_registry.boards.rows import RunRow, SubmissionRow
 from dougong_registry.boards.selectors import listings
 from dougong_registry.paging import Page

@@ -5,20 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PluginRow:
-    """One plugin in a list."""
-
-    name: str
-    summary: str
-    owner: str
-    status: str
-    status_reason: str
-    created_at: dt.datetime
-    releases: int
-    latest: str
-    """The version that was published last and is not yanked; empty while there is none."""
+from dougong_registry.boards.pages import PluginRow
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,16 @@ class PluginRow:
     canonical: str
     summary: str
     status: str
+    status_reason: str
     owner: str
+    created_at: dt.datetime
     operators: int
     releases: int
     version: str
-    """Of the newest release."""
+    """Of the newest release, on offer or not."""
     released_at: dt.datetime | None
+    latest: str
+    """The version that was published last and is not yanked; empty while there is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

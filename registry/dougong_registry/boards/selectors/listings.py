@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 from packaging.utils import canonicalize_name
 
 from dougong_registry.boards.list_rows import (
@@ -11,11 +11,11 @@ from dougong_registry.boards.list_rows import (
     PluginDetail,
     PluginRelease,
     PluginReleaseDetail,
-    PluginRow,
     RunnerRow,
 )
+from dougong_registry.boards.pages import PluginRow
 from dougong_registry.boards.rows import RunRow, SubmissionRow
-from dougong_registry.boards.selectors.plugins import counted, matching
+from dougong_registry.boards.selectors.plugins import counted, matching, plugin_row, with_counts
 from dougong_registry.boards.selectors.runs import run_row_maker, runs_with_scores
 from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
 from dougong_registry.paging import Page, page_of
@@ -41,11 +41,11 @@ def plugins_page(
         limit: Rows at most.
         cursor: Of a page before.
     """
-    plugins = _plugins()
+    plugins = with_counts(Plugin.objects.all())
     if status:
         plugins = plugins.filter(status=status)
     order = PLUGIN_ORDERS[ordering]
-    return page_of(matching(plugins, q), _plugin_row, order=order, limit=limit, cursor=cursor)
+    return page_of(matching(plugins, q), plugin_row, order=order, limit=limit, cursor=cursor)
 
 
 def plugin_detail(name: str) -> PluginDetail:
@@ -54,11 +54,12 @@ def plugin_detail(name: str) -> PluginDetail:
     Raises:
         Missing: there is none of this name.
     """
-    plugin = _plugins().filter(canonical=canonicalize_name(name)).first()
+    plugins = Plugin.objects.filter(canonical=canonicalize_name(name))
+    plugin = with_counts(plugins).first()
     if plugin is None:
         raise Missing(f"no plugin {name!r}; /api/v1/plugins lists them")
     names = plugin.operator_names.order_by("name").values_list("name", flat=True)
-    return PluginDetail(plugin=_plugin_row(plugin), operators=tuple(names))
+    return PluginDetail(plugin=plugin_row(plugin), operators=tuple(names))
 
 
 def releases_page(name: str, *, limit: int = 50, cursor: str = "") -> Page[PluginRelease]:
@@ -146,28 +147,6 @@ def runners_page(
     if official is not None:
         runners = runners.filter(official=official)
     return page_of(runners, _runner_row, order="name", limit=limit, cursor=cursor)
-
-
-def _plugins() -> QuerySet[Plugin]:
-    releases = Release.objects.filter(plugin=OuterRef("pk")).order_by()
-    offered = releases.filter(published_at__isnull=False, yanked_at__isnull=True)
-    return Plugin.objects.select_related("owner").annotate(
-        release_count=counted(releases, "plugin"),
-        latest=Subquery(offered.order_by("-published_at", "-pk").values("version")[:1]),
-    )
-
-
-def _plugin_row(plugin: Plugin) -> PluginRow:
-    return PluginRow(
-        name=plugin.name,
-        summary=plugin.summary,
-        owner=plugin.owner.login,
-        status=plugin.status,
-        status_reason=plugin.status_reason,
-        created_at=plugin.created_at,
-        releases=getattr(plugin, "release_count", 0),
-        latest=getattr(plugin, "latest", None) or "",
-    )
 
 
 def _releases() -> QuerySet[Release]:

@@ -38,30 +38,39 @@ def plugins_list(
     plugins = Plugin.objects.all()
     if owner is not None:
         plugins = plugins.filter(owner=owner)
-    newest = Release.objects.filter(plugin=OuterRef("pk")).order_by("-pk")
-    found = (
-        matching(plugins, q)
-        .select_related("owner")
-        .annotate(
-            operator_count=counted(OperatorName.objects.filter(plugin=OuterRef("pk")), "plugin"),
-            release_count=counted(Release.objects.filter(plugin=OuterRef("pk")), "plugin"),
-            newest_version=Subquery(newest.values("version")[:1]),
-            newest_at=Subquery(newest.values("created_at")[:1]),
-        )
+    found = with_counts(matching(plugins, q)).order_by("canonical")
+    return tuple(map(plugin_row, found[offset : offset + limit]))
+
+
+def with_counts(plugins: QuerySet[Plugin]) -> QuerySet[Plugin]:
+    """Add what a row says of a plugin's operators and releases."""
+    releases = Release.objects.filter(plugin=OuterRef("pk")).order_by("-pk")
+    offered = releases.filter(published_at__isnull=False, yanked_at__isnull=True)
+    return plugins.select_related("owner").annotate(
+        operator_count=counted(OperatorName.objects.filter(plugin=OuterRef("pk")), "plugin"),
+        release_count=counted(releases, "plugin"),
+        newest_version=Subquery(releases.values("version")[:1]),
+        newest_at=Subquery(releases.values("created_at")[:1]),
+        latest=Subquery(offered.order_by("-published_at", "-pk").values("version")[:1]),
     )
-    return tuple(
-        PluginRow(
-            name=plugin.name,
-            canonical=plugin.canonical,
-            summary=plugin.summary,
-            status=plugin.status,
-            owner=plugin.owner.login,
-            operators=plugin.operator_count,
-            releases=plugin.release_count,
-            version=plugin.newest_version or "",
-            released_at=plugin.newest_at,
-        )
-        for plugin in found.order_by("canonical")[offset : offset + limit]
+
+
+def plugin_row(plugin: Plugin) -> PluginRow:
+    """Return the row of a plugin that has its counts."""
+    made: Any = plugin
+    return PluginRow(
+        name=plugin.name,
+        canonical=plugin.canonical,
+        summary=plugin.summary,
+        status=plugin.status,
+        status_reason=plugin.status_reason,
+        owner=plugin.owner.login,
+        created_at=plugin.created_at,
+        operators=made.operator_count,
+        releases=made.release_count,
+        version=made.newest_version or "",
+        released_at=made.newest_at,
+        latest=made.latest or "",
     )
 
 
