@@ -138,7 +138,8 @@ def reruns_advance() -> int:
             break
         run = rerun.first
         # A campaign judges again what is stale; two runs by different judges are not compared.
-        if not stale_words(run.torch_version, run.judge_version, run.hardware_class, now):
+        stale = stale_words(run.torch_version, run.judge_version, run.hardware_class, now)
+        if not stale or _needless(run):
             sent += _send(rerun.pk)
     return sent
 

@@ -266,6 +266,56 @@ def publish(ada, runner):
 
 
 @pytest.fixture
+def judge_again(runner):
+    """Judge an order that is there, by what is named: 1.5 times as fast unless told otherwise."""
+
+    def _judge(
+        job: Job,
+        *,
+        torch: str = "2.9.1",
+        faster: float = 1.5,
+        suite: str = "norm.rms@1/2026.1",
+        version: str = "1.0",
+        **more: str,
+    ) -> Run:
+        # Seven restarts: enough to decide, so that no retry is due.
+        verdict = verdict_of(job, cases=[speed_case(faster, restarts=7)], **more)
+        verdict.fingerprint["torch"], verdict.suite = torch, suite
+        verdict.subject.version = version
+        assert runner.claim(job).status_code == 200
+        assert runner.discover(job).status_code == 200
+        assert runner.send(job, verdict).status_code == 201
+        assert runner.complete(job).status_code == 200
+        return Run.objects.get(verdict_id=verdict.id)
+
+    return _judge
+
+
+@pytest.fixture
+def judged(ada, judge_again):
+    """Submit a version of acme-rms and have it judged; return its run."""
+
+    def _judged(version: str = "1.0", **by: Any) -> Run:
+        name = f"acme_rms-{version}-py3-none-any.whl"
+        answer = ada.submit(wheel_bytes(version=version), name).json()
+        return judge_again(Job.objects.get(submission=answer["id"]), version=version, **by)
+
+    return _judged
+
+
+@pytest.fixture
+def beat():
+    """Have a runner say what it has: one CPU of the class that verdicts here are of."""
+
+    def _beat(runner: SigningRunner, **more: str) -> None:
+        said = {"judge_version": "1", "suite_version": "2026.1", "hardware": {"cpu": "cpu-test"}}
+        answer = runner.post("/api/v1/runners/heartbeat", {**said, **more})
+        assert answer.status_code == 200, answer.content
+
+    return _beat
+
+
+@pytest.fixture
 def upkeep():
     """Make a row in each table of what keeps boards true, about a copy of the newest run."""
 
