@@ -55,8 +55,16 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600.0},
         },
+        "let time pass for roles": {
+            "task": "dougong_registry.contributions.tasks.standings_refresh",
+            "schedule": 24 * 3600.0,
+            "options": {"expires": 24 * 3600.0},
+        },
     },
 )
 app.autodiscover_tasks(
-    [f"dougong_registry.{domain}" for domain in ("submissions", "campaigns", "reruns")]
+    [
+        f"dougong_registry.{domain}"
+        for domain in ("submissions", "campaigns", "reruns", "contributions")
+    ]
 )

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "dougong_registry.notices",
     "dougong_registry.advisories",
     "dougong_registry.storage",
+    "dougong_registry.contributions",
     "dougong_registry.boards",
     "dougong_registry.search",
     "dougong_registry.rehearsal",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 
 from dougong_ci.report import signing
 from dougong_ci.report.verdict import from_json
 from dougong_registry.advisories.models import Revocation, SigningKey
 from dougong_registry.advisories.services import FIRST
+from dougong_registry.audit.models import Entry
 from dougong_registry.audit.services import verify
+from dougong_registry.contributions.digests import SEALED, digest
 from dougong_registry.exports.manifest import Manifest
 from dougong_registry.problem import Refused
 from dougong_registry.runs import verdicts
@@ -50,6 +53,24 @@ def check_runs(*, recompute: bool) -> None:
         _check_columns(run)
         if recompute:
             _check_scores(run)
+
+
+def check_contributions() -> None:
+    """Hold every row of the ledger, and of who decided what of whom, to its audit entry.
+
+    Raises:
+        Refused: names the table; a row was changed, or is missing, or never was recorded.
+    """
+    for model, verbs in SEALED.items():
+        entries = Entry.objects.filter(verb__in=verbs).values_list("payload", flat=True)
+        said = Counter(json.loads(payload)["sha256"] for payload in entries.iterator())
+        rows = model._base_manager.order_by("pk").iterator(chunk_size=CHUNK_ROWS)
+        if said != (there := Counter(map(digest, rows))):
+            raise Refused(
+                f"{model._meta.label_lower} is not what the audit log holds: "
+                f"{(there - said).total()} rows are not as they were recorded, "
+                f"{(said - there).total()} entries have no row"
+            )
 
 
 def check_revocations() -> None:

@@ -9,8 +9,15 @@ from django.core.management.color import no_style
 from django.db import DatabaseError, connection, models, transaction
 
 from dougong_registry.boards.services import places_rebuild
+from dougong_registry.contributions.months import months_rebuild
+from dougong_registry.contributions.standings import standings_rebuild
 from dougong_registry.exports import manifest
-from dougong_registry.exports.evidence import check_audit, check_revocations, check_runs
+from dougong_registry.exports.evidence import (
+    check_audit,
+    check_contributions,
+    check_revocations,
+    check_runs,
+)
 from dougong_registry.exports.lines import from_line
 from dougong_registry.exports.manifest import Manifest
 from dougong_registry.exports.policy import ModelType, exported_models, hub_models
@@ -52,6 +59,7 @@ def import_read(*, folder: Path, with_artifacts: bool = True, recompute: bool = 
             check_runs(recompute=recompute)
             check_revocations()
             check_audit(found)
+            check_contributions()
             _derive()
             if with_artifacts:
                 _take_artifacts(folder)
@@ -115,8 +123,9 @@ def _batches(path: Path, model: ModelType) -> Iterator[list[models.Model]]:
 
 
 def _derive() -> None:
-    """Fill the tables of boards and search from what was imported."""
-    for rebuilt in (entries_rebuild(), places_rebuild()):
+    """Fill the tables of boards, search and community from what was imported."""
+    rebuilds = (entries_rebuild(), places_rebuild(), standings_rebuild(), months_rebuild())
+    for rebuilt in rebuilds:
         for _ in rebuilt:
             pass
 

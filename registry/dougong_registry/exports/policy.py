@@ -26,7 +26,16 @@ PASSING: Mapping[str, str] = {
 }
 """Tables of what is so at this moment: nothing secret, but two exports would never be the same."""
 
-DERIVED = frozenset({"boards.heading", "boards.place", "search.entry", "search.spelling"})
+DERIVED = frozenset(
+    {
+        "boards.heading",
+        "boards.place",
+        "contributions.month",
+        "contributions.standing",
+        "search.entry",
+        "search.spelling",
+    }
+)
 """Tables that are computed from the others: the importing hub fills them itself."""
 
 MADE_ANEW: Mapping[tuple[str, str], Callable[[], str]] = {

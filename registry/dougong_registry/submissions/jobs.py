@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from dougong_ci.report.routes import fits
+from dougong_registry.contributions.releases import release_credit
 from dougong_registry.fleet.editions import older_than_fleet
 from dougong_registry.fleet.selectors import machine_of
 from dougong_registry.plugins.services import operators_discover, release_publish
@@ -146,6 +147,7 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
     if judged:
         if job.submission.runs.filter(outcome="passed").exists():
             release_publish(release=job.submission.release)
+            release_credit(release=job.submission.release)
         retry_schedule(job=job)
     transaction.on_commit(jobs_dispatch_waiting, robust=True)
 

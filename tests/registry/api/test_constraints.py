@@ -16,6 +16,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from dougong_registry.advisories.services import advisory_publish
+from dougong_registry.contributions.models import Contribution
+from dougong_registry.contributions.roles import affiliation_state, role_found, sponsor_add
+from dougong_registry.contributions.services import level_confirm
 from dougong_registry.exports.policy import hub_models
 from dougong_registry.fleet.services import heartbeat_take
 from dougong_registry.guards.install import install, lift
@@ -155,6 +158,35 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "place_kind_known": [("boards.place", {"kind": "lost"})],
     "place_ranked_has_speedup": [("boards.place", {"kind": "ranked", "speedup": None})],
     "heading_led_if_ranked": [("boards.heading", {"ranked": 1, "leader_speedup": None})],
+    "contribution_kind_known": [("contributions.contribution", {"kind": "praise", "level": ""})],
+    "contribution_changes_have_level": [
+        ("contributions.contribution", {"kind": "change", "level": level}) for level in ("", "L4")
+    ]
+    + [("contributions.contribution", {"kind": "triage", "level": "L1"})],
+    "contribution_not_decided_by_oneself": [
+        ("contributions.contribution", {"decided_by_id": F("person_id")})
+    ],
+    "contribution_not_of_oneself": [("contributions.contribution", {"about_id": F("person_id")})],
+    "contribution_review_has_author": [
+        ("contributions.contribution", {"kind": "review", "level": "", "about_id": None})
+    ],
+    "contribution_void_says_of_what_and_why": [
+        ("contributions.contribution", {"kind": "void", "level": "", "summary": ""}),
+        ("contributions.contribution", {"kind": "void", "level": "", "replaces_id": None}),
+    ],
+    "role_act_known": [("contributions.roleact", {"act": "crown"})],
+    "role_act_names_role": [("contributions.roleact", {"role": role}) for role in ("", "King")],
+    "role_act_not_for_oneself": [("contributions.roleact", {"by_id": F("person_id")})],
+    "role_act_has_reason": [("contributions.roleact", {"reason": ""})],
+    "role_act_policy_hex": [("contributions.roleact", {"policy_sha256": "E" * 64})],
+    "affiliation_named": [("contributions.affiliation", {"name": ""})],
+    "sponsorship_not_of_oneself": [("contributions.sponsorship", {"sponsor_id": F("person_id")})],
+    "sponsorship_names_role": [("contributions.sponsorship", {"role": "Member 2"})],
+    "sponsorship_has_reason": [("contributions.sponsorship", {"reason": ""})],
+    "month_response_measured": [
+        ("contributions.month", {"responses": 1, "response_median_s": None})
+    ],
+    "month_review_measured": [("contributions.month", {"reviewed": 1, "review_median_s": None})],
     "search_entry_family_known": [("search.entry", {"family": "magic"})],
     "run_outcome_known": [("runs.run", {"outcome": "fine"})],
     "run_payload_sha256_hex": [("runs.run", {"payload_sha256": "short"})],
@@ -206,6 +238,12 @@ FRESH: dict[str, dict[str, Any]] = {
     "moderation.action": {"target": "another"},
     "boards.place": {"run_id": "another"},
     "boards.heading": {"mode": "train"},
+    "contributions.contribution": {"source": "another", "replaces_id": "unused contribution"},
+    "contributions.roleact": {},
+    "contributions.affiliation": {"since": NOW},
+    "contributions.sponsorship": {"role": "reviewer"},
+    "contributions.standing": {"person_id": "unused person"},
+    "contributions.month": {"month": NOW.date().replace(year=1999)},
     "search.entry": {"operator_name_id": "unused name", "name": "acme/other"},
     "search.spelling": {"key": "another"},
     "storage.location": {"uri": f"hf://datasets/acme/wheels@{COMMIT}/other.whl"},
@@ -250,9 +288,21 @@ def full(ada, runner, job, verdict_of, wheel_of, upkeep):
     Allowance.objects.create(rate="read", sender="local:ada", full_at=NOW)
     upkeep(job)
     Reply.objects.create(identity=person, key="once", fingerprint=HEX)
+    ledger(person)
     lift(connection)
     yield
     install(connection)
+
+
+def ledger(person: Identity) -> None:
+    """A change whose level a maintainer set, and everything that people say of each other."""
+    maintainer = Identity.objects.create(external_id="mia", login="mia")
+    role_found(person=maintainer, reason="first")
+    affiliation_state(person=maintainer, name="Acme")
+    sponsor_add(person=person, sponsor=maintainer, role="member", reason="why")
+    shown = [{"kind": "url", "id": "https://example.org"}]
+    change = Contribution.objects.get(person=person)
+    level_confirm(contribution_id=change.pk, level="L2", decided_by=maintainer, evidence=shown)
 
 
 def last(label: str) -> models.Model:
@@ -274,6 +324,13 @@ def copy(label: str, leave_out: set[str] = frozenset()) -> None:
 
 
 def unused(value: Any) -> Any:
+    if value == "unused person":
+        return Identity.objects.create(external_id="idle", login="idle").pk
+    if value == "unused contribution":
+        old = Contribution.objects.get(replaces__isnull=True)
+        old.pk, old.source = None, "unused"
+        old.save(force_insert=True)
+        return old.pk
     if not str(value).startswith("unused "):
         return value
     if value == "unused run":

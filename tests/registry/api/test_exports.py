@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from dougong_registry.advisories.keys import NAME as SIGNING_KEY
 from dougong_registry.advisories.services import advisory_publish, advisory_withdraw
+from dougong_registry.contributions.roles import affiliation_state, role_found, sponsor_add
 from dougong_registry.exports.policy import (
     DERIVED,
     LEFT_OUT,
@@ -117,6 +118,11 @@ def hub(ada, runner, job, verdict_of, wheel_of):
         artifact=Artifact.objects.latest("pk"), uri=f"hf://datasets/acme/wheels@{'c' * 40}/a.whl"
     )
     heartbeat_take(runner=Runner.objects.latest("pk"), hardware={"cpu": "cpu-test"})
+    person = Identity.objects.get(login="ada")
+    maintainer = Identity.objects.create(external_id="mia", login="mia")
+    role_found(person=maintainer, reason="first")
+    affiliation_state(person=maintainer, name="Acme")
+    sponsor_add(person=person, sponsor=maintainer, role="member", reason="why")
     now = timezone.now()
     Allowance.objects.create(rate="read", sender="192.0.2.77", full_at=now)
     Reply.objects.create(
@@ -440,6 +446,18 @@ TAMPERED = {
     "the end of the audit log cut off": (
         lambda out: cut_last(out, "audit.entry"),
         "entries up to",
+    ),
+    "a contribution and the manifest": (
+        lambda out: change(out, "contributions.contribution", '"level":"L2"', '"level":"L3"'),
+        "contributions.contribution is not what the audit log holds: 1 rows",
+    ),
+    "a role and the manifest": (
+        lambda out: change(out, "contributions.roleact", '"reason":"first"', '"reason":"f"'),
+        "contributions.roleact is not what the audit log holds",
+    ),
+    "a contribution that is gone": (
+        lambda out: cut_last(out, "contributions.contribution"),
+        "1 entries have no row",
     ),
     "a missing wheel": (
         lambda out: shutil.rmtree(out / "artifacts"),

@@ -8,6 +8,7 @@ from django.db.models import F
 
 from dougong_registry.advisories.services import advisory_publish
 from dougong_registry.campaigns.models import Campaign, Order
+from dougong_registry.contributions.roles import affiliation_state, role_found, sponsor_add
 from dougong_registry.guards.install import install
 from dougong_registry.guards.rules import GUARDS
 from dougong_registry.moderation.models import Action
@@ -43,6 +44,10 @@ def published(ada, runner, job, verdict_of, upkeep):
         kind="run.hold", target=Run.objects.get().verdict_id, reason="why", proposer=person
     )
     upkeep(job)
+    maintainer = Identity.objects.create(external_id="mia", login="mia")
+    role_found(person=maintainer, reason="first")
+    affiliation_state(person=maintainer, name="Acme")
+    sponsor_add(person=person, sponsor=maintainer, role="member", reason="why")
 
 
 def attempt(sql: str) -> int:

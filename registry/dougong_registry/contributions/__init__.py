@@ -1,0 +1,1 @@
+"""Who did what, with evidence; who may do what, and why."""
