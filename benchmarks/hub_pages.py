@@ -108,6 +108,8 @@ def kinds(client: httpx.Client, draw: random.Random) -> dict[str, Draw]:
         "/plugins/*": lambda: f"/plugins/{draw.choice(plugins)}/",
         "/people/": lambda: "/people/",
         "/people/*": lambda: f"/people/person-{draw.randrange(1, 400)}/",
+        "/community/": lambda: "/community/",
+        "/roles/": lambda: "/roles/",
         "/hardware/": lambda: "/hardware/",
         "/audit/": lambda: "/audit/",
         "/compare/": lambda: (
@@ -122,6 +124,14 @@ def kinds(client: httpx.Client, draw: random.Random) -> dict[str, Draw]:
         "/api/v1/releases": lambda: f"/api/v1/plugins/{draw.choice(plugins)}/releases",
         "/api/v1/submissions": lambda: "/api/v1/submissions",
         "/api/v1/people": lambda: "/api/v1/people",
+        "/api/v1/people/*": lambda: f"/api/v1/people/person-{draw.randrange(1, 400)}",
+        "/api/v1/contributions": lambda: "/api/v1/contributions?limit=100",
+        "/api/v1/contributions of *": lambda: (
+            f"/api/v1/contributions?person=person-{draw.randrange(1, 400)}"
+        ),
+        "/api/v1/contributions L3": lambda: (
+            f"/api/v1/contributions?level=L3&plugin={draw.choice(plugins)}"
+        ),
         "/simple/": lambda: "/simple/",
         "/simple/*": lambda: f"/simple/{draw.choice(plugins)}/",
     }

@@ -135,14 +135,14 @@ class PersonListApi(PageApi):
         responses=page_output("PeoplePage", PersonRow),
     )
     def get(self, request: Request) -> Response:
-        """List who has submitted something, in the order they came."""
+        """List who has submitted or contributed something, in the order they came."""
         return self.page(request, listings.people_page)
 
 
 class PersonDetailApi(Api):
     @extend_schema(operation_id="person", responses=output_of(PersonDetail))
     def get(self, request: Request, login: str) -> Response:
-        """Return somebody and what is theirs."""
+        """Return somebody, what is theirs, their role, and what is missing for the next."""
         return Response(render(listings.person_detail(login)))
 
 

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from dougong_registry.api.serializers import Text, Whole
 from dougong_registry.boards.selectors.listings import PLUGIN_ORDERS
+from dougong_registry.contributions.models import KINDS, LEVELS
 from dougong_registry.paging import PAGE_LIMIT
 from dougong_registry.plugins.models import STATUSES
 from dougong_registry.runs.models import OUTCOMES
@@ -95,6 +96,15 @@ class RunsQuery(PageQuery):
     outcome = serializers.ChoiceField(choices=OUTCOMES, required=False, default="")
     runner = word(64)
     official = YesNo(required=False, default=None)
+
+
+class ContributionsQuery(PageQuery):
+    """Filters of the ledger of contributions."""
+
+    person = word(64)
+    level = serializers.ChoiceField(choices=LEVELS, required=False, default="")
+    kind = serializers.ChoiceField(choices=KINDS, required=False, default="")
+    plugin = word(128)
 
 
 class RunnersQuery(PageQuery):

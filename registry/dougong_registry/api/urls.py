@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from dougong_registry.api.contributions import ContributionListApi
 from dougong_registry.api.export import ExportApi
 from dougong_registry.api.jobs import (
     JobClaimApi,
@@ -84,6 +85,7 @@ urlpatterns = [
     path("reruns", RerunListApi.as_view()),
     path("notices", NoticeListApi.as_view()),
     path("notices/<int:notice_id>/acknowledge", NoticeAcknowledgeApi.as_view()),
+    path("contributions", ContributionListApi.as_view()),
     path("people", PersonListApi.as_view()),
     path("people/<str:login>", PersonDetailApi.as_view()),
     path("runners", RunnerListApi.as_view()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+from dougong_registry.boards.contribution_rows import StandingRow
 from dougong_registry.boards.pages import PluginRow
 
 
@@ -45,7 +46,7 @@ class PluginReleaseDetail:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRow:
-    """Somebody who submitted something. The login is display text; the two others say who."""
+    """Somebody who did something here. The login is display text; the two others say who."""
 
     login: str
     provider: str
@@ -61,6 +62,8 @@ class PersonDetail:
     person: PersonRow
     plugins: tuple[str, ...]
     providers: tuple[str, ...]
+    standing: StandingRow
+    """The role, why, and what is missing for the next."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

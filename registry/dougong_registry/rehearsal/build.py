@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ class Size:
     releases: int = 100_000
     measurements: int = 1_000_000
     people: int = 2_000
+    contributions: int = 50_000
     seed: int = 1
 
     @property
@@ -105,8 +106,8 @@ class Rehearsal:
         self, chosen: list[str], people: list[Identity], runners: list[Runner], done: int
     ) -> None:
         """Make some plugins and everything that hangs on them."""
-        plugins = _made(self.plugin(name, people) for name in chosen)
-        providers = _made(
+        plugins = inserted(self.plugin(name, people) for name in chosen)
+        providers = inserted(
             Provider(
                 name=plugin.name[:40].rstrip("-"),
                 confusable_key=confusable_key(plugin.name)[:40],
@@ -116,18 +117,18 @@ class Rehearsal:
         )
         contracts = [self.draw.choice(tuple(names.CONTRACTS)) for _ in plugins]
         ways = [self.draw.choice(names.CONTRACTS[contract]) for contract in contracts]
-        claimed = _made(
+        claimed = inserted(
             OperatorName(name=f"{provider.name}/{way}", provider=provider, plugin=plugin)
             for provider, way, plugin in zip(providers, ways, plugins, strict=True)
         )
         versions = range(self.size.versions)
         owned = [(i, v) for i in range(len(plugins)) for v in versions]
-        artifacts = _made(self.artifact(plugins[i], v, done + i) for i, v in owned)
-        releases = _made(
+        artifacts = inserted(self.artifact(plugins[i], v, done + i) for i, v in owned)
+        releases = inserted(
             self.release(plugins[i], v, artifact)
             for (i, v), artifact in zip(owned, artifacts, strict=True)
         )
-        submissions = _made(
+        submissions = inserted(
             Submission(
                 release=release,
                 submitter_id=plugins[i].owner_id,
@@ -138,7 +139,7 @@ class Rehearsal:
             )
             for (i, _), release, artifact in zip(owned, releases, artifacts, strict=True)
         )
-        records = _made(
+        records = inserted(
             self.record(claimed[i], release, contracts[i], ways[i])
             for (i, _), release in zip(owned, releases, strict=True)
         )
@@ -227,14 +228,14 @@ class Rehearsal:
             for record, submission, artifact in zip(records, submissions, artifacts, strict=True)
             for runner in runners
         ]
-        runs = _made(run for run, _ in made)
+        runs = inserted(run for run, _ in made)
         passed = [
             (run, speedup)
             for run, (_, speedup) in zip(runs, made, strict=True)
             if run.outcome == "passed"
         ]
-        _made(score for run, speedup in passed for score in self.scores(run, speedup))
-        _made(
+        inserted(score for run, speedup in passed for score in self.scores(run, speedup))
+        inserted(
             GateResult(run=run, position=position, name=name, outcome=run.outcome)
             for run in runs
             if run.superseded_at is None
@@ -318,7 +319,8 @@ class Rehearsal:
             )
 
 
-def _made(rows: Iterator[Row]) -> list[Row]:
+def inserted(rows: Iterable[Row]) -> list[Row]:
+    """Insert rows, a few hundred at a time, and return them with their keys."""
     listed = list(rows)
     if listed:
         manager: Any = type(listed[0])._default_manager

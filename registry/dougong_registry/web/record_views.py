@@ -7,10 +7,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dougong_registry.boards.selectors.audit import audit_entries
+from dougong_registry.boards.selectors.contributions import person_record
 from dougong_registry.boards.selectors.hardware import hardware_detail, hardware_list
 from dougong_registry.boards.selectors.people import people_list, person_detail
 from dougong_registry.boards.selectors.suites import suite_detail, suites_list
 from dougong_registry.web.paging import PAGE, given, page_number, page_or_404
+
+RECORDS = 20
+"""Contributions on a person's page; the API has all."""
 
 
 @require_safe
@@ -27,7 +31,9 @@ def person(request: HttpRequest, login: str) -> HttpResponse:
     """One person and what they published."""
     with page_or_404():
         detail = person_detail(login, provider=given(request, "provider"), limit=PAGE)
-    return render(request, "dougong/person.html", {"detail": detail, "person": detail.person})
+        record = person_record(detail.person.provider, detail.person.external_id, limit=RECORDS)
+    context = {"detail": detail, "person": detail.person, "record": record}
+    return render(request, "dougong/person.html", context)
 
 
 @require_safe

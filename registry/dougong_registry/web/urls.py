@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from dougong_registry.boards import selectors
-from dougong_registry.web import compare_views, plugin_views, record_views, upkeep_views, views
+from dougong_registry.web import (
+    community_views,
+    compare_views,
+    plugin_views,
+    record_views,
+    upkeep_views,
+    views,
+)
 from dougong_registry.web.kept import kept, kept_while
 
 urlpatterns = [
@@ -23,6 +30,8 @@ urlpatterns = [
     path("submissions/<int:submission_id>/", views.submission, name="submission"),
     path("people/", kept(record_views.people), name="people"),
     path("people/<str:login>/", kept(record_views.person), name="person"),
+    path("community/", kept(community_views.community), name="community"),
+    path("roles/", kept(community_views.roles), name="roles"),
     path("hardware/", kept(record_views.hardware), name="hardware"),
     path("hardware/<path:hardware_class>/", kept(record_views.machine), name="machine"),
     path("suites/", kept(record_views.suites), name="suites"),

@@ -53,6 +53,7 @@ PAGES = (
     "/boards/norm.rms@1/",
     "/operators/",
     "/simple/acme-rms/",
+    "/api/v1/contributions",
     "/api/v1/advisories",
     "/api/v1/revocations",
 )

@@ -106,6 +106,7 @@ def test_submissions_runs_people_and_runners(ada, runner, job, verdict_of):
         "person": person,
         "plugins": ["acme-rms"],
         "providers": ["acme"],
+        "standing": get("/api/v1/people/ada").json()["standing"],
     }
     runner_register(name="a-runner", public_key="A" * 43 + "=")
     assert names(walk(ada.client, "/api/v1/runners?limit=1")) == ["a-runner", "cpu-1"]

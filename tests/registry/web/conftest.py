@@ -32,6 +32,8 @@ from dougong_ci.report.verdict import (
 from dougong_registry.audit.services import HUB, actor_of, record
 from dougong_registry.boards.refresh import refresh
 from dougong_registry.campaigns.models import Campaign
+from dougong_registry.contributions.roles import affiliation_state, role_found, sponsor_add
+from dougong_registry.contributions.services import contribution_record, contribution_void
 from dougong_registry.fleet.models import Capability
 from dougong_registry.notices.models import Notice
 from dougong_registry.people.models import Identity
@@ -520,6 +522,42 @@ class Hub:
         )
 
 
+def contribute(hub: Hub, submission: Submission) -> None:
+    """Record half a year of work: a maintainer, a change under review, a revert."""
+    mia, ben = (Identity.objects.create(external_id=name, login=name) for name in ("mia", "ben"))
+    role_found(person=mia, reason="wrote the first operators")
+    affiliation_state(person=mia, name="Acme")
+    shown = [{"kind": "url", "id": "https://example.org/pull/12"}]
+    plugin = submission.release.plugin
+    for days in (150, 90, 40, 3):
+        merged = hub.now - dt.timedelta(days=days)
+        opened, thread = merged - dt.timedelta(days=2), f"forge:{days}"
+        contribution_record(
+            person=ben,
+            kind="review",
+            about=hub.person,
+            source=f"{thread} review",
+            occurred_at=opened + dt.timedelta(hours=days / 10),
+            evidence=shown,
+            thread=thread,
+        )
+        change, _ = contribution_record(
+            person=hub.person,
+            kind="change",
+            level="L1",
+            decided_by=mia if days > 3 else None,
+            source=f"{thread} merged",
+            occurred_at=merged,
+            opened_at=opened,
+            evidence=[*shown, {"kind": "submission", "id": str(submission.pk)}],
+            plugin=plugin,
+            summary=f"Odd rows are read once, {days}.",
+            thread=thread,
+        )
+    contribution_void(contribution_id=change.pk, by=mia, reason="reverted: slower on AVX2")
+    sponsor_add(person=hub.person, sponsor=mia, role="member", reason="careful work")
+
+
 def furnish(hub: Hub) -> None:
     """Fill the hub as after its first days: boards of two kinds, a queue, a refusal."""
     first = hub.submission("dougong-plugins", "0.1.0", age_s=7200, published=True)
@@ -614,6 +652,13 @@ def furnished(hub: Hub) -> Hub:
     """A hub with boards, a queue and a refusal."""
     furnish(hub)
     return hub
+
+
+@pytest.fixture
+def peopled(furnished: Hub) -> Hub:
+    """A furnished hub whose people are known for what they did."""
+    contribute(furnished, Submission.objects.get(release__version="1.2.0"))
+    return furnished
 
 
 @pytest.fixture

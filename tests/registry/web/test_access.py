@@ -54,7 +54,10 @@ def addresses() -> dict[str, str]:
         f"/submissions/{again.pk}/": "again",
         "/publish/": "dougong submit",
         "/people/": "ada",
-        "/people/ada/": "local:1",
+        "/people/ada/": "What is missing for member",
+        "/people/mia/": "maintainer",
+        "/community/": "Contributor absence factor",
+        "/roles/": "policy 2026.1",
         "/hardware/": "cpu/Xeon-8481C/2c/avx512",
         "/hardware/cpu/Xeon-8481C/2c/avx512/": "cpu-1",
         "/suites/": "norm.rms@1/2026.1",
@@ -69,7 +72,7 @@ def addresses() -> dict[str, str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_grave_stands_in_a_readers_way(
-    furnished: Any, live_server: Any, browser: Browser, width: int, scheme: Any
+    peopled: Any, live_server: Any, browser: Browser, width: int, scheme: Any
 ) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
@@ -104,7 +107,7 @@ def plain(browser: Browser) -> Iterator[Page]:
 
 
 def test_every_page_says_its_piece_without_script(
-    furnished: Any, live_server: Any, plain: Page
+    peopled: Any, live_server: Any, plain: Page
 ) -> None:
     for address, said in addresses().items():
         plain.goto(live_server.url + address)
@@ -174,7 +177,7 @@ def test_the_keyboard_reaches_the_content_and_shows_where_it_is(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_fit_and_break_no_policy(
-    furnished: Any, live_server: Any, browser: Browser, width: int
+    peopled: Any, live_server: Any, browser: Browser, width: int
 ) -> None:
     page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
     said: list[str] = []

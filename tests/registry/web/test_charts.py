@@ -27,6 +27,15 @@ def every_chart(name: str) -> dict[str, str]:
             ],
             title=name,
         ),
+        "columns": charts.columns_chart(
+            [
+                charts.Column(label=name, values=(3.0, 4.0)),
+                charts.Column(label="2026-02", values=(None, 0.5)),
+            ],
+            title=name,
+            unit=name,
+            series=((name, "candidate"), ("new", "baseline")),
+        ),
         "memory": charts.memory_chart(
             [
                 charts.MemoryPoint(

@@ -19,6 +19,7 @@ EMPTY = [
     "/submissions/",
     "/publish/",
     "/people/",
+    "/community/",
     "/hardware/",
     "/suites/",
     "/audit/",
@@ -71,6 +72,7 @@ def pages() -> list[str]:
         "/operators/acme/fast-but-wrong/",
         "/operators/zen/layer/",
         "/people/ada/",
+        "/roles/",
         "/hardware/cpu/Xeon-8481C/2c/avx512/",
         "/suites/norm.rms@1/2026.1/",
         "/suites/attention.approx@1/2026.1/",
@@ -103,7 +105,7 @@ def test_empty_page_says_what_to_do_next(client: Client, address: str) -> None:
     assert "dougong submit" in html or "dougong new" in html
 
 
-@pytest.mark.usefixtures("furnished")
+@pytest.mark.usefixtures("peopled")
 def test_every_page_holds_the_rules_of_the_house(client: Client) -> None:
     for address in pages():
         html = get(client, address)
@@ -121,7 +123,7 @@ def test_every_page_holds_the_rules_of_the_house(client: Client) -> None:
         assert len(ids) == len(set(ids)), f"{address}: an id occurs twice"
 
 
-@pytest.mark.usefixtures("furnished")
+@pytest.mark.usefixtures("peopled")
 def test_every_page_can_be_read_without_seeing_it(client: Client) -> None:
     for address in pages():
         page = Page(get(client, address))
@@ -135,7 +137,7 @@ def test_every_page_can_be_read_without_seeing_it(client: Client) -> None:
             assert named or attrs.get("aria-hidden") == "true", address
 
 
-@pytest.mark.usefixtures("furnished")
+@pytest.mark.usefixtures("peopled")
 def test_links_between_pages_lead_somewhere(client: Client) -> None:
     found = {
         str(attrs["href"]).partition("#")[0]
@@ -358,7 +360,7 @@ def test_pages_only_read(client: Client, db: None) -> None:
     assert client.post("/operators/").status_code == 405
 
 
-@pytest.mark.usefixtures("furnished")
+@pytest.mark.usefixtures("peopled")
 def test_queries_do_not_grow_with_rows(client: Client, django_assert_max_num_queries: Any) -> None:
     for address in pages():
         with django_assert_max_num_queries(QUERIES):

@@ -104,6 +104,8 @@ def test_hostile_logins_and_reasons_are_text(client: Client, hub: Any) -> None:
 
 def test_queries_do_not_grow_with_the_record(client: Client, hub: Any) -> None:
     addresses = [
+        "/community/",
+        "/roles/",
         "/people/",
         "/people/ada/",
         "/hardware/",

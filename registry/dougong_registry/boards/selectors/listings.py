@@ -15,9 +15,11 @@ from dougong_registry.boards.list_rows import (
 )
 from dougong_registry.boards.pages import PluginRow
 from dougong_registry.boards.rows import RunRow, SubmissionRow
+from dougong_registry.boards.selectors.contributions import standing_of
 from dougong_registry.boards.selectors.plugins import counted, matching, plugin_row, with_counts
 from dougong_registry.boards.selectors.runs import run_row_maker, runs_with_scores
 from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
+from dougong_registry.contributions.models import Standing
 from dougong_registry.paging import Page, page_of
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin, Release
@@ -119,7 +121,7 @@ def runs_page(
 
 
 def people_page(*, limit: int = 50, cursor: str = "") -> Page[PersonRow]:
-    """Return who has submitted something, in the order they came."""
+    """Return who has submitted or contributed something, in the order they came."""
     return page_of(_people(), _person_row, order="pk", limit=limit, cursor=cursor)
 
 
@@ -127,7 +129,7 @@ def person_detail(login: str) -> PersonDetail:
     """Return who goes by a login; of several, who came first.
 
     Raises:
-        Missing: nobody who has submitted something does.
+        Missing: nobody who has submitted or contributed something does.
     """
     person = _people().filter(login=login).order_by("pk").first()
     if person is None:
@@ -136,6 +138,7 @@ def person_detail(login: str) -> PersonDetail:
         person=_person_row(person),
         plugins=tuple(person.plugins.order_by("canonical").values_list("name", flat=True)),
         providers=tuple(person.providers.order_by("name").values_list("name", flat=True)),
+        standing=standing_of(person.provider, person.external_id),
     )
 
 
@@ -173,7 +176,8 @@ def _release_row(release: Release) -> PluginRelease:
 
 def _people() -> QuerySet[Identity]:
     theirs = Submission.objects.filter(submitter=OuterRef("pk")).order_by()
-    return Identity.objects.filter(Exists(theirs)).annotate(
+    known = Standing.objects.filter(person=OuterRef("pk"))
+    return Identity.objects.filter(Exists(theirs) | Exists(known)).annotate(
         submission_count=counted(theirs, "submitter")
     )
 

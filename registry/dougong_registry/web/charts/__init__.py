@@ -6,6 +6,7 @@ Every chart is drawn twice, for wide and for narrow screens; the style sheet sho
 from __future__ import annotations
 
 from dougong_registry.web.charts.accuracy import AccuracyMark, accuracy_chart
+from dougong_registry.web.charts.columns import Column, columns_chart
 from dougong_registry.web.charts.forest import Interval, forest_chart
 from dougong_registry.web.charts.heatmap import Tile, heatmap_chart
 from dougong_registry.web.charts.kept import KeptPoint, kept_chart
@@ -16,6 +17,7 @@ from dougong_registry.web.charts.timeline import Span, timeline_chart
 
 __all__ = [
     "AccuracyMark",
+    "Column",
     "Interval",
     "KeptPoint",
     "Lane",
@@ -24,6 +26,7 @@ __all__ = [
     "Span",
     "Tile",
     "accuracy_chart",
+    "columns_chart",
     "forest_chart",
     "heatmap_chart",
     "kept_chart",

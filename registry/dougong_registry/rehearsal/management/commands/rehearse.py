@@ -9,9 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.progress import track
 
 from dougong_registry.boards.services import places_rebuild
+from dougong_registry.contributions.months import months_rebuild
+from dougong_registry.contributions.standings import standings_rebuild
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.rehearsal.build import Rehearsal, Size
+from dougong_registry.rehearsal.community import Community
 from dougong_registry.search.services import entries_rebuild
+
+COUNTS = ("plugins", "releases", "measurements", "people", "contributions", "seed")
 
 
 class Command(BaseCommand):
@@ -19,7 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         size = Size()
-        for name in ("plugins", "releases", "measurements", "people", "seed"):
+        for name in COUNTS:
             parser.add_argument(f"--{name}", type=int, default=getattr(size, name))
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,12 +33,15 @@ class Command(BaseCommand):
                 "this hub has plugins; made-up ones go into an empty hub only: set DOUGONG_HOME or "
                 "DOUGONG_DATABASE_URL to another one"
             )
-        names = ("plugins", "releases", "measurements", "people", "seed")
-        size = Size(**{name: options[name] for name in names})
+        size = Size(**{name: options[name] for name in COUNTS})
         for what, total, steps in (
             ("plugins", size.plugins, Rehearsal(size).build()),
             ("search entries", size.plugins, entries_rebuild()),
             ("places on boards", size.plugins, places_rebuild()),
+            ("contributions", size.contributions, Community(size).build()),
+            ("people's roles", 0, standings_rebuild()),
+            ("months", 0, months_rebuild()),
         ):
             done = [*track(steps, what, disable=not self.stdout.isatty())]
-            self.stdout.write(f"{what}: {done[-1] if done else 0} of {total}")
+            made = done[-1] if done else 0
+            self.stdout.write(f"{what}: {made} of {total}" if total else f"{what}: {made}")

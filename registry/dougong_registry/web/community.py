@@ -1,0 +1,110 @@
+"""From the months of a community to the marks that its charts draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from dougong_registry.boards.contribution_rows import EvidenceRow, MonthRow
+from dougong_registry.web import charts, formats
+
+_HOUR_S, _DAY_S = 3600.0, 86400.0
+
+
+def people_chart(months: Sequence[MonthRow]) -> SafeString:
+    """Draw who came for the first time and who came back."""
+    return charts.columns_chart(
+        [
+            charts.Column(
+                label=_label(month),
+                values=(float(month.people_returning), float(month.people_new)),
+            )
+            for month in months
+        ],
+        title="People who contributed",
+        unit="people",
+        series=(("returning", "baseline"), ("new", "candidate")),
+    )
+
+
+def work_chart(months: Sequence[MonthRow]) -> SafeString:
+    """Draw what was done, by kind."""
+    return charts.columns_chart(
+        [
+            charts.Column(
+                label=_label(month),
+                values=(
+                    float(month.changes),
+                    float(month.reviews),
+                    float(month.triages + month.reports),
+                ),
+            )
+            for month in months
+        ],
+        title="Contributions",
+        unit="records",
+        series=(("changes", "candidate"), ("reviews", "baseline"), ("triage, reports", "control")),
+    )
+
+
+def absence_chart(months: Sequence[MonthRow]) -> SafeString:
+    """Draw the contributor absence factor."""
+    return charts.columns_chart(
+        [
+            charts.Column(label=_label(month), values=(float(month.absence_factor),))
+            for month in months
+        ],
+        title="Contributor absence factor",
+        unit="people",
+        series=(("half was done by", "baseline"),),
+    )
+
+
+def response_chart(months: Sequence[MonthRow]) -> SafeString:
+    """Draw the median time to the first response."""
+    return _durations(
+        [(_label(month), month.response_median_s) for month in months],
+        title="Median time to first response",
+        name="waited",
+    )
+
+
+def review_chart(months: Sequence[MonthRow]) -> SafeString:
+    """Draw the median time from opened to come in."""
+    return _durations(
+        [(_label(month), month.review_median_s) for month in months],
+        title="Median duration of a review",
+        name="took",
+    )
+
+
+def evidence_url(row: EvidenceRow) -> str:
+    """Return where evidence can be looked up; empty where there is no address."""
+    if row.kind == "run":
+        return reverse("run", args=[row.id])
+    if row.kind == "submission" and row.id.isdecimal() and len(row.id) < 19:
+        return reverse("submission", args=[int(row.id)])
+    return row.id if row.kind == "url" and row.id.startswith(("https://", "http://")) else ""
+
+
+def _label(month: MonthRow) -> str:
+    return f"{month.month:%Y-%m}"
+
+
+def _durations(
+    values_s: Sequence[tuple[str, float | None]], *, title: str, name: str
+) -> SafeString:
+    most = max((value for _, value in values_s if value is not None), default=0.0)
+    unit, size = ("days", _DAY_S) if most >= 2 * _DAY_S else ("hours", _HOUR_S)
+    return charts.columns_chart(
+        [
+            charts.Column(label=label, values=(None if value is None else value / size,))
+            for label, value in values_s
+        ],
+        title=title,
+        unit=unit,
+        series=((name, "candidate"),),
+        write=formats.three_digits,
+    )

@@ -1,0 +1,40 @@
+"""A made-up hub has what it was asked for, and its pages are drawn."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from dougong_registry.contributions.models import Contribution, Month, Standing
+from dougong_registry.plugins.models import Plugin
+
+SIZE = {"plugins": 4, "releases": 8, "measurements": 40, "people": 30, "contributions": 300}
+
+
+@pytest.fixture
+def rehearsed(db: None, settings, tmp_path) -> Client:
+    settings.STATIC_ROOT = tmp_path
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    call_command("rehearse", **SIZE)
+    return Client()
+
+
+def test_it_makes_what_it_was_asked_for_and_into_an_empty_hub_only(rehearsed):
+    assert Plugin.objects.count() == 4
+    assert Contribution.objects.exclude(kind="void").count() == 300
+    assert Contribution.objects.filter(kind="void").count() == 3
+    assert {"change", "review", "triage", "report"} < set(
+        Contribution.objects.values_list("kind", flat=True)
+    )
+    assert Standing.objects.filter(role="maintainer").exists()
+    assert Month.objects.filter(responses__gt=0, reviewed__gt=0).exists()
+    with pytest.raises(CommandError, match="empty hub only"):
+        call_command("rehearse", **SIZE)
+
+
+def test_its_pages_are_drawn(rehearsed):
+    for address in ("/community/", "/roles/", "/people/", "/people/person-1/", "/api/v1/people"):
+        assert rehearsed.get(address).status_code == 200, address
+    assert b"Made up for a rehearsal" in rehearsed.get("/api/v1/contributions").content
