@@ -17,7 +17,13 @@ SERVER = os.environ.get("DOUGONG_TEST_POSTGRES_URL", "")
 @pytest.mark.skipif(not SERVER, reason="DOUGONG_TEST_POSTGRES_URL names no server")
 def test_the_api_and_the_pages_behave_the_same_on_postgresql():
     here = Path(__file__).parent
-    chosen = [here / "api", here / "audit", here / "web" / "test_pages.py"]
+    chosen = [
+        here / "api",
+        here / "audit",
+        here / "contributions" / "test_services.py",
+        here / "web" / "test_pages.py",
+        here / "web" / "test_community_pages.py",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *chosen],
         cwd=here.parent.parent,

@@ -102,6 +102,7 @@ class ContributionsQuery(PageQuery):
     """Filters of the ledger of contributions."""
 
     person = word(64)
+    provider = word(32)
     level = serializers.ChoiceField(choices=LEVELS, required=False, default="")
     kind = serializers.ChoiceField(choices=KINDS, required=False, default="")
     plugin = word(128)

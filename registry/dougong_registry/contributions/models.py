@@ -43,7 +43,7 @@ class Contribution(models.Model):
     """`{"kind": "run" | "submission" | "url" | ..., "id": "..."}`, at least one."""
     data_only = models.BooleanField(default=False)
     """It touched nothing but policy files, and grants nothing."""
-    source = models.CharField(max_length=200, unique=True)
+    source = models.CharField(max_length=256, unique=True)
     """What it was recorded from, so that nothing is recorded twice: `release:acme-rms 1.0`."""
     thread = models.CharField(max_length=200, blank=True)
     """Where it was talked about: reviews and the change they led to have the same."""

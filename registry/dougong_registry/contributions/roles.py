@@ -12,7 +12,7 @@ from dougong_registry.contributions.digests import digest
 from dougong_registry.contributions.models import Affiliation, Contribution, RoleAct, Sponsorship
 from dougong_registry.contributions.policy import Decision, policy_in_force
 from dougong_registry.contributions.services import hold_to_role
-from dougong_registry.contributions.standings import decision_now, standings_refresh
+from dougong_registry.contributions.standings import TURN, decision_now, standings_refresh
 from dougong_registry.people.models import Identity
 from dougong_registry.problem import Conflict, Forbidden, Refused
 from dougong_registry.turns import take_turn
@@ -140,7 +140,7 @@ def affiliation_state(*, person: Identity, name: str) -> Affiliation:
 
 
 def _begin(person: Identity, by: Identity | None, reason: str) -> None:
-    take_turn(connection, "dougong contributions")
+    take_turn(connection, TURN)
     if by is not None and by.pk == person.pk:
         raise Forbidden(f"{person.login} cannot decide about their own role; somebody else does")
     if not reason.strip():

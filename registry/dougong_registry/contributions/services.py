@@ -16,7 +16,7 @@ from dougong_registry.contributions.models import Contribution
 from dougong_registry.contributions.months import months_refresh, months_touched
 from dougong_registry.contributions.policy import Policy, policy_in_force
 from dougong_registry.contributions.policy.events import WORK
-from dougong_registry.contributions.standings import decision_now, standings_refresh
+from dougong_registry.contributions.standings import TURN, decision_now, standings_refresh
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.problem import Conflict, Forbidden, Missing, Refused
@@ -69,7 +69,7 @@ def contribution_record(
         Refused: a rule of the ledger is broken.
         Forbidden: `decided_by` may not set this level.
     """
-    take_turn(connection, "dougong contributions")
+    take_turn(connection, TURN)
     if known := Contribution.objects.filter(source=source).first():
         return known, False
     policy = policy_in_force()
@@ -203,7 +203,7 @@ def _hold_to_rules(row: Contribution, policy: Policy) -> None:
 
 
 def _replaceable(contribution_id: int) -> Contribution:
-    take_turn(connection, "dougong contributions")
+    take_turn(connection, TURN)
     found = Contribution.objects.select_for_update(of=("self",)).filter(pk=contribution_id).first()
     if found is None:
         raise Missing(f"no contribution {contribution_id}; /api/v1/contributions lists them")

@@ -7,14 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from django.db import models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from dougong_registry.contributions.models import Contribution, RoleAct, Sponsorship, Standing
 from dougong_registry.contributions.policy import Decision, Event, decide, policy_in_force
 from dougong_registry.people.models import Identity
+from dougong_registry.turns import take_turn
 
 BATCH = 200
+# The audit log's own: whoever publishes a release holds it already when the ledger is written, and
+# two turns taken in two orders would wait for each other.
+TURN = "dougong audit"
 
 
 def decision_now(person: Identity) -> Decision:
@@ -22,8 +26,10 @@ def decision_now(person: Identity) -> Decision:
     return decide(policy_in_force(), _events([person.pk])[person.pk], timezone.now())
 
 
+@transaction.atomic
 def standings_refresh(people: Sequence[int], *, now: dt.datetime | None = None) -> None:
     """Make anew what is kept of these people."""
+    take_turn(connection, TURN)
     now, policy = now or timezone.now(), policy_in_force()
     counts = Counter(
         Contribution.in_force().filter(person__in=people).values_list("person_id", flat=True)

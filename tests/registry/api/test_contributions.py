@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 
 from dougong_registry.contributions.models import Contribution, Month
 from dougong_registry.contributions.releases import release_credit
+from dougong_registry.guards.install import install, lift
 from dougong_registry.moderation.services import action_propose
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Release
@@ -77,6 +80,17 @@ def test_what_did_not_pass_is_no_contribution(publish_at):
     publish_at("1.0", 1.0, outcome="failed", code="REJECTED_ACCURACY")
     assert not Contribution.objects.exists()
     assert release_credit(release=Release.objects.get()) is None
+
+
+def test_what_was_published_before_there_was_a_ledger_is_credited_by_a_command(publish_at, capsys):
+    publish_at("1.0", 1.5)
+    lift(connection)
+    Contribution.objects.all().delete()
+    install(connection)
+    for said in ("1 recorded", "0 recorded"):
+        call_command("contribution", "credit")
+        assert said in capsys.readouterr().out
+    assert Contribution.objects.get().level == "L2"
 
 
 def test_it_is_credited_once(publish_at, runner):

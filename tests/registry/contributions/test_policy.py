@@ -19,10 +19,10 @@ from dougong_registry.contributions.policy import (
     ChangeFacts,
     Event,
     decide,
+    is_data_only,
     policy_in_force,
     suggest_level,
 )
-from dougong_registry.contributions.policy.levels import is_data_only
 from dougong_registry.contributions.policy.loading import policy_of
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,6 +8,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from dougong_registry.audit.models import Entry
 from dougong_registry.contributions.digests import digest
@@ -310,7 +311,7 @@ def test_commands_decide_in_the_name_of_somebody(community, capsys):
     assert (new.level, new.evidence[-1]) == ("L2", {"kind": "run", "id": "7f3a"})
     call_command("contribution", "void", new.pk, by="mia", reason="reverted")
     call_command("role", "show", "ada")
-    assert "missing for contributor: points: 0 of 0.25" in capsys.readouterr().out
+    assert "missing for contributor: contributions: 0 of 1" in capsys.readouterr().out
     eligible(community)
     call_command("role", "grant", "local:ada", "member", by="mia", reason="good")
     call_command("role", "affiliate", "ada", "Acme")
@@ -323,15 +324,16 @@ def test_commands_decide_in_the_name_of_somebody(community, capsys):
         call_command("role", "found", "ada", reason="coup")
 
 
-def test_a_person_of_many_records_costs_as_many_queries_as_one_of_few(
-    community, django_assert_num_queries
-):
+def test_a_person_of_many_records_costs_as_many_queries_as_one_of_few(community):
     community.record(community.ada)
+    counts = []
     for _ in range(2):
-        with django_assert_num_queries(6):
+        with CaptureQueriesContext(connection) as captured:
             standings_refresh([community.ada.pk, community.ben.pk, community.mia.pk])
+        counts.append(len(captured))
         for number in range(5):
             community.record(community.ada, decided_by=community.mia, months=number)
+    assert counts[0] == counts[1] <= 10
 
 
 def test_recording_needs_no_months_of_work(community):

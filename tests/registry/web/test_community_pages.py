@@ -73,7 +73,7 @@ def test_the_community_in_figures_with_a_table_under_each(client: Client) -> Non
         assert waited in said
     assert "48.0 h" in said
     assert "Maintainers 1" in said
-    assert "Contributors 1" in said
+    assert "Contributors 2" in said
 
 
 @pytest.mark.usefixtures("peopled")
@@ -207,6 +207,8 @@ def test_the_ledger_is_filtered(client: Client) -> None:
     assert found("kind=review") == 4
     assert found("level=L1") == 4
     assert found("level=L3") == 0
+    assert found("person=ada&provider=local") == 5
+    assert found("person=ada&provider=github") == 0
     assert found("plugin=Acme.RMS") == 5
     assert found("person=ben&kind=change") == 0
     assert client.get("/api/v1/contributions?kind=praise").status_code == 400

@@ -38,6 +38,7 @@ _COUNTED = ("changes", "reviews", "triages", "reports")
 def contributions_page(
     *,
     person: str = "",
+    provider: str = "",
     level: str = "",
     kind: str = "",
     plugin: str = "",
@@ -47,6 +48,7 @@ def contributions_page(
     """Return the records of the ledger, newest first, also those that others took the place of."""
     chosen = {
         "person__login": person,
+        "person__provider": provider,
         "level": level,
         "kind": kind,
         "plugin__canonical": canonicalize_name(plugin),

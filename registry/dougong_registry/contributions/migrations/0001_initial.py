@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 ('summary', models.CharField(blank=True, max_length=512)),
                 ('evidence', models.JSONField(default=list)),
                 ('data_only', models.BooleanField(default=False)),
-                ('source', models.CharField(max_length=200, unique=True)),
+                ('source', models.CharField(max_length=256, unique=True)),
                 ('thread', models.CharField(blank=True, max_length=200)),
                 ('opened_at', models.DateTimeField(blank=True, null=True)),
                 ('occurred_at', models.DateTimeField()),

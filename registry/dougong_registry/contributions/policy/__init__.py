@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dougong_registry.contributions.policy.decision import Decision, Missing
 from dougong_registry.contributions.policy.events import Event
-from dougong_registry.contributions.policy.levels import ChangeFacts, Suggestion, suggest_level
+from dougong_registry.contributions.policy.levels import (
+    ChangeFacts,
+    Suggestion,
+    is_data_only,
+    suggest_level,
+)
 from dougong_registry.contributions.policy.loading import (
     policy_in_force,
     policy_load,
@@ -22,6 +27,7 @@ __all__ = [
     "Policy",
     "Suggestion",
     "decide",
+    "is_data_only",
     "policy_in_force",
     "policy_load",
     "policy_versions",

@@ -99,7 +99,11 @@ def _hold(policy: Policy) -> None:
     """Refuse names that lead nowhere and a share that could not be kept to."""
     levels = {level.name for level in policy.levels}
     roles = {role.name for role in policy.roles}
-    asked = {name for role in policy.roles for name in role.evidence} - {"points", "reviews"}
+    asked = {name for role in policy.roles for name in role.evidence} - {
+        "contributions",
+        "points",
+        "reviews",
+    }
     named = {role.sponsors.min_role for role in policy.roles} | {policy.restored_by}
     named |= {role.granted_by for role in policy.roles}
     named |= {level.approvals.min_role for level in policy.levels}

@@ -64,7 +64,7 @@ class Role:
     """Whether it takes a recorded decision; else it is the name of a fact."""
     rights: tuple[str, ...] = ()
     evidence: Mapping[str, float]
-    """`points`, `reviews`, or a level, which counts changes of it and above."""
+    """`contributions`, `points`, `reviews`, or a level, which counts changes of it and above."""
     months: float = 0
     """Since the first thing that counts."""
     sponsors: Sponsors = Sponsors()

@@ -84,6 +84,8 @@ def _floored(value: float) -> float:
 def _has(policy: Policy, tally: Tally, what: str) -> float:
     if what == "points":
         return tally.points
+    if what == "contributions":
+        return float(sum(tally.changes.values()) + sum(tally.work.values()))
     if what == "reviews":
         return float(tally.work.get("review", 0))
     least = policy.level_rank(what)

@@ -84,7 +84,7 @@ def _draw(
     body = [svg.text(4, 14, unit, "tick strong")]
     for value in values:
         body.append(svg.line(left, up(value), right, up(value), "grid"))
-        body.append(svg.text(left - 8, up(value) + 4, write(value), "tick", "end"))
+        body.append(svg.text(left - 8, up(value) + 4, f"{value:,g}", "tick", "end"))
     slot = (right - left) / len(columns)
     every = max(1, math.ceil(62 / slot))
     for index, column in enumerate(columns):
