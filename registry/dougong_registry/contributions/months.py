@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from dougong_registry.contributions.models import Contribution, Month
+from dougong_registry.people.models import Identity
 from dougong_registry.turns import take_turn
 
+_TURN = "dougong months"
 _NAMES = {"change": "changes", "review": "reviews", "triage": "triages", "report": "reports"}
 
 
@@ -27,19 +29,21 @@ def months_touched(record: Contribution) -> set[dt.date]:
     rows = [record, *([record.replaces] if record.replaces else [])]
     moments = [row.occurred_at for row in rows]
     moments += [row.opened_at for row in rows if row.opened_at]
-    if record.thread:
-        of_thread = Contribution.objects.filter(thread=record.thread)
-        moments += [at for at in of_thread.values_list("opened_at", flat=True) if at]
-    # Who was new in a month is not any more when something older of theirs comes to light.
+    if threads := {row.thread for row in rows} - {""}:
+        of_threads = Contribution.objects.filter(thread__in=threads)
+        moments += [at for at in of_threads.values_list("opened_at", flat=True) if at]
+    # Who was new in a month is not when something older comes to light, and is when that goes.
     others = Contribution.in_force().filter(person=record.person_id).exclude(pk=record.pk)
     first = others.aggregate(first=Min("occurred_at"))["first"]
-    return {month_of(moment) for moment in (*moments, *([first] if first else []))}
+    if first is not None and min(moments) <= first:
+        moments.append(first)
+    return set(map(month_of, moments))
 
 
 @transaction.atomic
 def months_refresh(months: Iterable[dt.date]) -> None:
     """Compute some months anew from the ledger."""
-    take_turn(connection, "dougong months")
+    take_turn(connection, _TURN)
     for month in sorted(months):
         figures = _figures(month)
         if any(figures.values()):
@@ -51,6 +55,7 @@ def months_refresh(months: Iterable[dt.date]) -> None:
 def months_rebuild() -> Iterator[int]:
     """Compute all months anew; yields how many are done after each."""
     with transaction.atomic():
+        take_turn(connection, _TURN)
         Month.objects.all().delete()
         rows = Contribution.in_force()
         months = {month_of(each) for each in rows.datetimes("occurred_at", "month", tzinfo=dt.UTC)}
@@ -67,12 +72,9 @@ def _figures(month: dt.date) -> dict[str, Any]:
     done = list(rows.values_list("kind", "person_id"))
     kinds = Counter(kind for kind, _ in done)
     people = Counter(person for _, person in done)
-    known = set(
-        Contribution.in_force()
-        .filter(person__in=rows.order_by().values("person"), occurred_at__lt=start)
-        .values_list("person_id", flat=True)
-        .distinct()
-    )
+    earlier = Contribution.in_force().filter(person=OuterRef("pk"), occurred_at__lt=start)
+    here_before = Identity.objects.filter(Exists(earlier), pk__in=list(people))
+    known = set(here_before.values_list("pk", flat=True))
     responses = list(_responses_s(start, end))
     durations = [
         (at - opened).total_seconds()

@@ -251,6 +251,9 @@ def test_what_is_kept_is_what_the_ledger_says(community):
     community.record(community.ada, months=14)
     gone = community.record(community.ben, "report", months=15)
     contribution_void(contribution_id=gone.pk, by=community.mia, reason="a duplicate")
+    community.record(community.ada, months=5, thread="forge:2", opened_at=community.ago(8.5))
+    answer = community.record(community.ben, "triage", months=7, thread="forge:2")
+    contribution_void(contribution_id=answer.pk, by=community.mia, reason="by a machine")
     step_by_step = kept()
     for rebuilt in (standings_rebuild(), months_rebuild()):
         list(rebuilt)
