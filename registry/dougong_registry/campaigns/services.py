@@ -92,11 +92,13 @@ def campaign_step(*, campaign_id: int, now: dict[str, Edition]) -> None:
         return
     edition = now.get(campaign.hardware_class, NONE)
     _settle(campaign)
-    if campaign.reason != "asked" and is_older(
-        campaign.to_version, getattr(edition, campaign.reason)
-    ):
-        _end(campaign, "overtaken", f"by {campaign.reason} {getattr(edition, campaign.reason)}")
-        return
+    if campaign.reason in BY_ITSELF:
+        newest = getattr(edition, campaign.reason)
+        if not newest:
+            return  # No machine of the kind was heard of for days: wait for one.
+        if is_older(campaign.to_version, newest):
+            _end(campaign, "overtaken", f"by {campaign.reason} {newest}")
+            return
     if _served(campaign.hardware_class):
         _order_some(campaign, edition)
     _count(campaign, edition)

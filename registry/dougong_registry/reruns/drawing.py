@@ -48,15 +48,24 @@ def draw_week() -> Draw | None:
     )
     draw = Draw.objects.create(week=week, cutoff=cutoff, share=share, seed=entry.hash, **fixed)
     chosen = choose(draw.seed, runs, share)
-    open_ones = Rerun.objects.filter(first__in=[runs[each] for each in chosen], settled_at=None)
-    taken = set(open_ones.values_list("first", flat=True))
-    for verdict_id in chosen:
-        # Whoever is checked already, as first of a board, is checked once.
-        if runs[verdict_id] not in taken:
-            Rerun.objects.create(
-                cause="sample", draw=draw, first_id=runs[verdict_id], created_at=draw.drawn_at
-            )
-    record(actor=HUB, verb="sample.drawn", target=f"sample:{week}", seed=draw.seed, runs=chosen)
+    rows = [runs[each] for each in chosen]
+    # Whoever is checked already, as first of a board, is checked once.
+    taken = set(
+        Rerun.objects.filter(first__in=rows, settled_at=None).values_list("first", flat=True)
+    )
+    Rerun.objects.bulk_create(
+        Rerun(cause="sample", draw=draw, first_id=row, created_at=draw.drawn_at)
+        for row in rows
+        if row not in taken
+    )
+    record(
+        actor=HUB,
+        verb="sample.drawn",
+        target=f"sample:{week}",
+        seed=draw.seed,
+        runs=len(chosen),
+        runs_sha256=digest(chosen),
+    )
     return draw
 
 

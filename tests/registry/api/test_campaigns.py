@@ -154,6 +154,9 @@ def test_nothing_is_ordered_where_no_machine_can_take_it(upgraded):
     Capability.objects.update(seen_at=timezone.now() - dt.timedelta(minutes=5))
     campaigns_advance()
     assert Campaign.objects.get().total == 1
+    Capability.objects.update(seen_at=timezone.now() - dt.timedelta(days=30))
+    campaigns_advance()
+    assert Campaign.objects.get().ended_at is None
     assert not Job.objects.filter(cause="campaign").exists()
 
 

@@ -143,7 +143,7 @@ def test_not_ready_where_the_store_takes_nothing(folder):
 def test_not_ready_before_it_is_migrated():
     health._refuse_unapplied.cache_clear()
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'runs' AND name LIKE '0003%'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'runs'")
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert "run `dougong-hub migrate`" in answer.json()["migrations"]

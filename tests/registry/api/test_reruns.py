@@ -13,6 +13,7 @@ from dougong_registry.audit.models import Entry
 from dougong_registry.audit.services import verify
 from dougong_registry.boards.selectors.standings import CONFIRMING
 from dougong_registry.reruns import drawing, services
+from dougong_registry.reruns.choosing import digest
 from dougong_registry.reruns.models import Draw, Rerun
 from dougong_registry.reruns.tasks import reruns_advance
 from dougong_registry.runs.models import Run
@@ -150,7 +151,7 @@ def test_a_weeks_sample_is_drawn_once_and_comes_out_the_same_again(sampled, caps
     # The seed is the hash of the entry that fixed what was drawn from.
     assert draw.seed == fixed.hash
     assert draw.population_sha256 in fixed.payload
-    assert sampled.verdict_id in drawn.payload
+    assert digest([sampled.verdict_id]) in drawn.payload
     services.reruns_advance()
     judge_again(order())
     (row,) = shown()

@@ -123,17 +123,20 @@ def board(
     places = Place.objects.filter(**{name: getattr(chosen, name) for name in _KEY})
     # All of the board is read once, for the ranks and the frontier; whole rows only of the page.
     ranked = [Standing(*row) for row in places.filter(kind="ranked").values_list(*Standing._fields)]
+    retired = state_on(days.get(chosen.suite)) == RETIRED
+    # A retired board is not judged again, so nothing on it is said to be.
+    now = {} if retired else editions()
     return Board(
         **{name: getattr(chosen, name) for name in _KEY},
         approximate=is_approximate(contract),
         ranked=chosen.ranked,
         judged=chosen.ranked + chosen.unranked,
-        rows=_ranked(rank(ranked)[offset : offset + limit], chosen),
+        rows=_ranked(rank(ranked)[offset : offset + limit], chosen, now),
         unranked=_unranked(places, limit, offset),
         pareto=_drawn(pareto(ranked)),
         suites=suites,
         retires_on=days.get(chosen.suite),
-        retired=state_on(days.get(chosen.suite)) == RETIRED,
+        retired=retired,
         hardware_classes=_distinct(each.hardware_class for each in headings),
         dtypes=_distinct(
             each.dtype for each in headings if each.hardware_class == chosen.hardware_class
@@ -209,11 +212,12 @@ def _choice(heading: Heading) -> tuple[str, str, str]:
     return heading.hardware_class, heading.dtype, heading.mode
 
 
-def _ranked(page: Sequence[tuple[int, int]], board: Heading) -> tuple[RankedRow, ...]:
+def _ranked(
+    page: Sequence[tuple[int, int]], board: Heading, now: Mapping[str, Edition]
+) -> tuple[RankedRow, ...]:
     keys = [pk for _, pk in page]
     rows = Place.objects.filter(pk__in=keys).values("pk", *_RANKED, *_MARKED)
     found = {row.pop("pk"): row for row in rows}
-    now = editions()
     return tuple(_ranked_row(number, found[pk], board, now) for number, pk in page)
 
 
