@@ -207,9 +207,13 @@ def fetch(hub):
     return _fetch
 
 
+def read(answer: HttpResponse) -> bytes:
+    """Read an answer to its end, which closes it."""
+    return b"".join(answer.streaming_content)
+
+
 def unpacked(answer: HttpResponse, folder: Path) -> Path:
-    data = b"".join(answer.streaming_content)
-    answer.close()
+    data = read(answer)
     assert len(data) == int(answer["Content-Length"])
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         tar.extractall(folder, filter="data")
@@ -237,14 +241,14 @@ def test_the_api_gives_what_the_command_writes_and_another_hub_takes_it(fetch, t
 def test_who_has_the_export_already_gets_no_bytes(hub, tmp_path):
     headers = {"Authorization": f"Bearer {token_create(login='mirror', scope='read')}"}
     first = hub.get("/api/v1/export", headers=headers)
-    first.close()
+    assert read(first)
     again = hub.get("/api/v1/export", headers={**headers, "If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again["ETag"] == first["ETag"]
     Identity.objects.create(external_id="new", login="new")
     changed = hub.get("/api/v1/export", headers={**headers, "If-None-Match": first["ETag"]})
     assert changed.status_code == 200
-    changed.close()
+    assert read(changed)
     assert list(tmp_path.glob(".export-*")) == []
 
 
@@ -253,12 +257,12 @@ def test_the_export_needs_a_token_that_reads_and_comes_not_too_often(hub, fetch,
     assert fetch("submit yank").status_code == 403
     settings.RATES = {**settings.RATES, "export": (900, 1)}
     answer = fetch("admin")
-    answer.close()
+    assert read(answer)
     assert answer.status_code == 200
     refused = fetch("admin")
     assert (refused.status_code, refused["Content-Type"]) == (429, "application/problem+json")
     other = fetch("read", login="other")
-    other.close()
+    assert read(other)
     assert other.status_code == 200
 
 
