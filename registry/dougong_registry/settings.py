@@ -38,7 +38,7 @@ RATES = environment.rates(
     plugin=(600, 5),
     release=(60, 30),
     yank=(60, 100),
-    export=(900, 4),
+    export=(3600, 2),
     login=(30, 10),
     address=(1, 300),
 )

@@ -5,8 +5,10 @@ The wheels stay out: each has an address of its own by its hash, and never chang
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from dougong_registry.exports.outgoing import export_write
 
 FOLDER = "dougong-export"
 CHUNK_BYTES = 1 << 16
+STALE_S = 24 * 3600.0
+"""What is left of a process that was killed while it sent is removed after so long."""
+_PREFIX = ".export-"
 
 
 class ExportTar:
@@ -29,7 +34,10 @@ class ExportTar:
             Refused: the audit log is broken.
         """
         settings.DOUGONG_HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=settings.DOUGONG_HOME)
+        for left in settings.DOUGONG_HOME.glob(f"{_PREFIX}*"):
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+        self._scratch = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=settings.DOUGONG_HOME)
         try:
             self._root = Path(self._scratch.name) / FOLDER
             export_write(out=self._root, with_artifacts=False)

@@ -221,6 +221,9 @@ def unpacked(answer: HttpResponse, folder: Path) -> Path:
 
 
 def test_the_api_gives_what_the_command_writes_and_another_hub_takes_it(fetch, tmp_path, other):
+    left = tmp_path / ".export-of-a-killed-process"
+    left.mkdir()
+    os.utime(left, (0, 0))
     answer = fetch()
     assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-cache")
     folder = unpacked(answer, tmp_path / "fetched")
