@@ -1,6 +1,7 @@
 """Pages by cursor: a place in a list is the key of a row, so what is added moves nobody's place.
 
-No row is counted past (no OFFSET): the thousandth page costs what the first does.
+No row is counted past (no OFFSET), so the thousandth page costs what the first does; but for lists
+whose order no column holds, which `counted_page` is for.
 """
 
 from __future__ import annotations

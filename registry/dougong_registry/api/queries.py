@@ -36,7 +36,7 @@ class PageQuery(serializers.Serializer[Any]):
     """How many rows, and the cursor out of `next` or `previous` of another page."""
 
     limit = Whole(required=False, default=50, min_value=1, max_value=PAGE_LIMIT)
-    cursor = word(400)
+    cursor = word(1000)
 
 
 class WholeQuery(PageQuery):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -94,6 +96,26 @@ def test_a_cursor_of_another_order_is_of_no_place(stocked):
         answer = Client().get(f"/api/v1/operators?ordering={ordering}&cursor={cursor}")
         assert answer.status_code == 404
         assert "begin without one" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("ordering", "place"),
+    [
+        ("newest", ["-published_at,name", ["yesterday", "a"], False]),
+        ("newest", ["-published_at,name", ["0001-01-01T00:00:00+14:00", "a"], False]),
+        ("newest", ["-published_at,name", ["2026-01-01T00:00:00+00:00"], False]),
+        ("fastest", ["-speed,name", [10**400, "a"], False]),
+        ("fastest", ["-speed,name", [[], "a"], False]),
+        ("name", ["name", ["a\0"], False]),
+        ("name", ["name", ["a"], 0]),
+        ("relevance", ["counted", [-1], False]),
+        ("relevance", ["counted", [2**63], False]),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_of_no_place(db, ordering, place):
+    cursor = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    address = f"/api/v1/operators?q=a&ordering={ordering}&cursor={cursor}"
+    assert Client().get(address).status_code == 404
 
 
 def test_every_word_must_occur_and_may_be_a_beginning(stocked):
