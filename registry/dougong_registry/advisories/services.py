@@ -20,8 +20,10 @@ from dougong_registry.advisories.models import (
     Affected,
     Revocation,
 )
+from dougong_registry.advisories.selectors import revoked_among
 from dougong_registry.audit.services import HUB, record
 from dougong_registry.columns import hold_to_columns
+from dougong_registry.contributions.releases import release_credit, release_discredit
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Conflict, Missing, Refused
 from dougong_registry.turns import take_turn
@@ -73,6 +75,8 @@ def advisory_publish(
     Affected.objects.bulk_create(Affected(advisory=advisory, release=each) for each in releases)
     if revoke:
         _append(advisory, releases, "revoked", summary)
+        for each in releases:
+            release_discredit(release=each, reason=f"revoked by {advisory.number}: {summary}")
     record(
         actor=actor,
         verb="advisory.published",
@@ -112,6 +116,10 @@ def advisory_withdraw(*, number: str, reason: str, actor: str = HUB) -> Advisory
         if each.release.artifact.sha256 in revoked
     ]
     _append(advisory, releases, "restored", reason)
+    still = revoked_among(release.artifact.sha256 for release in releases)
+    for release in releases:
+        if release.artifact.sha256 not in still:
+            release_credit(release=release, restored_by=number)
     record(
         actor=actor,
         verb="advisory.withdrawn",

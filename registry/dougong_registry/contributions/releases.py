@@ -6,20 +6,28 @@ from collections.abc import Iterable
 
 from dougong_registry.contributions.models import Contribution
 from dougong_registry.contributions.policy import ChangeFacts, policy_in_force, suggest_level
-from dougong_registry.contributions.services import contribution_record
+from dougong_registry.contributions.services import contribution_record, contribution_void
 from dougong_registry.plugins.models import OperatorRecord, Release
 
 SHOWN = 20
 """Runs named as evidence, at most."""
 
 
-def release_credit(*, release: Release) -> Contribution | None:
+def release_credit(*, release: Release, restored_by: str = "") -> Contribution | None:
     """Record a published release for its submitter, once; the level waits for a reviewer.
+
+    Args:
+        release: With its plugin.
+        restored_by: The advisory whose withdrawal brings back what it took back.
 
     Returns:
         The new record; None where there is one already, or the release is not published.
     """
     source = f"release:{release.plugin.canonical} {release.version}"
+    if restored_by:
+        if not Contribution.objects.filter(source=source).exists():
+            return None
+        source += f" restored by {restored_by}"
     if Contribution.objects.filter(source=source).exists():
         return None
     release = Release.objects.select_related("plugin", "submission__submitter").get(pk=release.pk)
@@ -54,6 +62,19 @@ def release_credit(*, release: Release) -> Contribution | None:
         opened_at=min(submission.created_at, release.published_at),
     )
     return row
+
+
+def release_discredit(*, release: Release, reason: str) -> Contribution | None:
+    """Take back what is recorded of a release that was revoked.
+
+    Returns:
+        The record that says so; None where nothing of it is in force.
+    """
+    works = Contribution.in_force().filter(kind="change")
+    row = works.filter(thread=f"submission:{release.submission.pk}").first()
+    if row is None:
+        return None
+    return contribution_void(contribution_id=row.pk, by=None, reason=reason[:512])
 
 
 def _facts(release: Release, passed: list[OperatorRecord]) -> ChangeFacts:

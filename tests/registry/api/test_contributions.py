@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from dougong_registry.advisories.services import advisory_publish, advisory_withdraw
 from dougong_registry.contributions.models import Contribution, Month
 from dougong_registry.contributions.releases import release_credit
 from dougong_registry.guards.install import install, lift
@@ -80,6 +81,29 @@ def test_what_did_not_pass_is_no_contribution(publish_at):
     publish_at("1.0", 1.0, outcome="failed", code="REJECTED_ACCURACY")
     assert not Contribution.objects.exists()
     assert release_credit(release=Release.objects.get()) is None
+
+
+def test_a_revoked_release_counts_no_more_until_every_revocation_is_withdrawn(publish_at):
+    publish_at("1.0", 1.5)
+    numbers = [
+        advisory_publish(
+            plugin="acme-rms",
+            versions="*",
+            kind="malware",
+            severity="high",
+            summary="It phones home.",
+            revoke=True,
+        ).number
+        for _ in range(2)
+    ]
+    void = Contribution.objects.latest("pk")
+    assert (void.kind, void.decided_by) == ("void", None)
+    assert void.summary == f"revoked by {numbers[0]}: It phones home."
+    assert not Contribution.in_force().exists()
+    advisory_withdraw(number=numbers[0], reason="It did not.")
+    assert not Contribution.in_force().exists()
+    advisory_withdraw(number=numbers[1], reason="Nor then.")
+    assert Contribution.in_force().get().source == f"release:acme-rms 1.0 restored by {numbers[1]}"
 
 
 def test_what_was_published_before_there_was_a_ledger_is_credited_by_a_command(publish_at, capsys):
