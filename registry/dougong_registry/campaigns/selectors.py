@@ -7,6 +7,7 @@ from django.db.models.functions import Concat
 
 from dougong_registry.campaigns.models import Campaign, Order
 from dougong_registry.fleet.editions import NONE, Edition, is_older
+from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.runs.models import Run
 from dougong_registry.suites.selectors import retired_suites
 
@@ -19,7 +20,7 @@ def runs_left(campaign: Campaign, edition: Edition = NONE) -> QuerySet[Run]:
     retired suite nothing is ranked.
     """
     runs = runs_about(campaign.reason, campaign.hardware_class, edition)
-    tried = Order.objects.filter(run__operator=OuterRef("operator"), run__suite=OuterRef("suite"))
+    tried = Order.objects.all()
     if campaign.reason == "asked":
         runs = runs.filter(recorded_at__lt=campaign.started_at)
         tried = tried.filter(campaign=campaign.pk)
@@ -29,7 +30,8 @@ def runs_left(campaign: Campaign, edition: Edition = NONE) -> QuerySet[Run]:
             campaign__hardware_class=campaign.hardware_class,
             campaign__to_version=campaign.to_version,
         )
-    return runs.exclude(Exists(tried)).order_by("pk")
+    # Looked up once, not for every run.
+    return runs.exclude(operator__in=tried.values("run__operator")).order_by("pk")
 
 
 def runs_about(reason: str, hardware_class: str, edition: Edition) -> QuerySet[Run]:
@@ -56,7 +58,11 @@ def versions_older(reason: str, hardware_class: str, edition: Edition) -> list[s
     """Return what older things judged runs in force: versions, of suites their whole names."""
     to = getattr(edition, reason)
     column = "suite" if reason == "suite" else f"{reason}_version"
-    found = _in_force(hardware_class).order_by().values_list(column, flat=True).distinct()
+    # Only columns of the index `run_made_by`: what else a run must be is asked of those chosen.
+    in_force = Run.objects.filter(
+        hardware_class=hardware_class, official=True, superseded_at__isnull=True
+    )
+    found = in_force.order_by().values_list(column, flat=True).distinct()
     return sorted(each for each in found if is_older(each.rpartition("/")[2], to))
 
 
@@ -69,7 +75,11 @@ def _in_force(hardware_class: str) -> QuerySet[Run]:
             held_reason="",
         )
         .exclude(suite__in=retired_suites())
-        .exclude(operator__release__plugin__status="quarantined")
+        .exclude(
+            operator__in=OperatorRecord.objects.filter(
+                release__plugin__status="quarantined"
+            ).values("pk")
+        )
     )
 
 

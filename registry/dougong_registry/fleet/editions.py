@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Iterable, Mapping
 
 from django.utils import timezone
@@ -83,6 +84,7 @@ def _older(torch: str, judge: str, edition: Edition) -> str:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def version_key(version: str) -> tuple[Version, ...]:
     """Return what versions are ordered by; of what is none, what is lowest."""
     try:

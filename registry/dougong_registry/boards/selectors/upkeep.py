@@ -102,8 +102,10 @@ def _campaign(row: Campaign) -> CampaignRow:
 
 
 def _reruns() -> QuerySet[Rerun]:
-    return Rerun.objects.select_related("draw", "first__operator", "second").defer(
-        "first__payload", "first__operator__metadata", "second__payload"
+    of_first = ("suite", "hardware_class", "verdict_id", "operator__name")
+    own = [field.name for field in Rerun._meta.concrete_fields]
+    return Rerun.objects.select_related("draw", "first__operator", "second").only(
+        *own, "draw__week", *(f"first__{name}" for name in of_first), "second__verdict_id"
     )
 
 
@@ -125,9 +127,12 @@ def _rerun(row: Rerun) -> RerunRow:
 
 
 def _notices() -> QuerySet[Notice]:
+    # Of a run its id alone: what stands behind the signed text in its row is slow to reach.
+    names = ("plugin__canonical", "operator_name__name", "acknowledged_by__login")
     runs = ("from_run", "to_run", "closing_run")
-    return Notice.objects.select_related("plugin", "operator_name", "acknowledged_by", *runs).defer(
-        *(f"{run}__payload" for run in runs)
+    own = [field.name for field in Notice._meta.concrete_fields]
+    return Notice.objects.select_related("plugin", "operator_name", "acknowledged_by", *runs).only(
+        *own, *names, *(f"{run}__verdict_id" for run in runs)
     )
 
 
