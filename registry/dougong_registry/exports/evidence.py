@@ -124,12 +124,13 @@ def _check_signature(run: Run) -> None:
 
 
 def _check_columns(run: Run) -> None:
-    said = json.loads(run.payload)
-    for column, field in SIGNED_COLUMNS.items():
-        if getattr(run, column) != said.get(field):
+    verdict = json.loads(run.payload)
+    said = {column: verdict.get(field) for column, field in SIGNED_COLUMNS.items()}
+    said |= verdicts.made_by(verdict.get("fingerprint") or {}, verdict.get("judge") or {})
+    for column, value in said.items():
+        if getattr(run, column) != value:
             raise Refused(
-                f"run {run.verdict_id}: {column} is {getattr(run, column)!r}, signed was "
-                f"{said.get(field)!r}"
+                f"run {run.verdict_id}: {column} is {getattr(run, column)!r}, signed was {value!r}"
             )
 
 

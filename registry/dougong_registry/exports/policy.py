@@ -21,6 +21,9 @@ LEFT_OUT: Mapping[str, str] = {
 # with them for ever. The private half is a file in DOUGONG_HOME, which no export reads, so the hub
 # that imports signs with a key of its own: it is made, and added to the table, on first use.
 
+# What keeps boards true leaves too (retirements, campaigns, samples, second runs, notices): nothing
+# of it is secret; a sample's seed is a hash of the audit log, by which anybody may draw it again.
+
 PASSING: Mapping[str, str] = {
     "fleet.capability": "a runner says it anew to the importing hub, at its first heartbeat",
 }

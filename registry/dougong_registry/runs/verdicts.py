@@ -171,6 +171,14 @@ def worst_errors(rows: Sequence[AccuracyRow], dtype: str) -> tuple[float | None,
     return max(forward, default=None), max(shares, default=None)
 
 
+def made_by(fingerprint: Mapping[str, Any], judge: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns that say by what a verdict was made; empty where it does not say."""
+    return {
+        "torch_version": str(fingerprint.get("torch", ""))[:64],
+        "judge_version": str(judge.get("version", ""))[:64],
+    }
+
+
 def moment(text: str) -> dt.datetime:
     """Read an ISO 8601 time with its zone.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -24,6 +25,7 @@ def rejudging(request: HttpRequest) -> HttpResponse:
         "live": upkeep.campaigns_live(),
         "over": over[:PAGE],
         "reruns": upkeep.reruns_newest(CHECKS),
+        "share": settings.DOUGONG_AUDIT_SHARE,
         "page": number,
         "more": len(over) > PAGE,
     }
