@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +19,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -35,6 +38,7 @@ from dougong_registry.fleet.models import Capability
 from dougong_registry.fleet.services import heartbeat_take
 from dougong_registry.guards.rules import GUARDS
 from dougong_registry.people.models import ApiToken, Identity
+from dougong_registry.people.services import token_create
 from dougong_registry.plugins.models import Artifact
 from dougong_registry.requests.models import Allowance, Reply
 from dougong_registry.runs.models import Runner
@@ -190,6 +194,79 @@ def change(folder: Path, label: str, old: str, new: str, *, forge: bool = True) 
 def test_exported_twice_is_the_same_bytes(hub, out, tmp_path):
     call_command("export", tmp_path / "again")
     assert files_of(out) == files_of(tmp_path / "again")
+
+
+@pytest.fixture
+def fetch(hub):
+    """Ask for the export with a token of a scope."""
+
+    def _fetch(scope: str = "read", login: str = "mirror", **headers: str) -> HttpResponse:
+        token = token_create(login=login, scope=scope)
+        return hub.get("/api/v1/export", headers={"Authorization": f"Bearer {token}", **headers})
+
+    return _fetch
+
+
+def read(answer: HttpResponse) -> bytes:
+    """Read an answer to its end, which closes it."""
+    return b"".join(answer.streaming_content)
+
+
+def unpacked(answer: HttpResponse, folder: Path) -> Path:
+    data = read(answer)
+    assert len(data) == int(answer["Content-Length"])
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "dougong-export"
+
+
+def test_the_api_gives_what_the_command_writes_and_another_hub_takes_it(fetch, tmp_path, other):
+    left = tmp_path / ".export-of-a-killed-process"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    answer = fetch()
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-cache")
+    folder = unpacked(answer, tmp_path / "fetched")
+    assert list(tmp_path.glob(".export-*")) == []
+    call_command("export", tmp_path / "out", "--no-artifacts")
+    audit = "tables/audit.entry.jsonl"
+    assert files_of(folder) == files_of(tmp_path / "out")
+    assert (
+        answer["ETag"].strip('"')
+        == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    )
+    assert b"mirror" in (folder / audit).read_bytes()
+    done = other.command("import", folder, "--no-artifacts")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "manifest.json").read_text())["tables"]["runs.run"]["rows"] == 1
+
+
+def test_who_has_the_export_already_gets_no_bytes(hub, tmp_path):
+    headers = {"Authorization": f"Bearer {token_create(login='mirror', scope='read')}"}
+    first = hub.get("/api/v1/export", headers=headers)
+    assert read(first)
+    again = hub.get("/api/v1/export", headers={**headers, "If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again["ETag"] == first["ETag"]
+    Identity.objects.create(external_id="new", login="new")
+    changed = hub.get("/api/v1/export", headers={**headers, "If-None-Match": first["ETag"]})
+    assert changed.status_code == 200
+    assert read(changed)
+    assert list(tmp_path.glob(".export-*")) == []
+
+
+def test_the_export_needs_a_token_that_reads_and_comes_not_too_often(hub, fetch, settings):
+    assert hub.get("/api/v1/export").status_code == 401
+    assert fetch("submit yank").status_code == 403
+    settings.RATES = {**settings.RATES, "export": (900, 1)}
+    answer = fetch("admin")
+    assert read(answer)
+    assert answer.status_code == 200
+    refused = fetch("admin")
+    assert (refused.status_code, refused["Content-Type"]) == (429, "application/problem+json")
+    other = fetch("read", login="other")
+    assert read(other)
+    assert other.status_code == 200
 
 
 def test_the_manifest_counts_and_hashes_what_is_there(out):
@@ -405,7 +482,7 @@ TAMPERED = {
         "line 1 must have exactly the columns",
     ),
     "a link to nowhere": (
-        lambda out: change(out, "runs.score", '"run_id":', '"run_id":999'),
+        lambda out: change(out, "runs.score", '"run_id":', '"run_id":9999'),
         "the database refuses the export",
     ),
     "another version": (
