@@ -425,6 +425,10 @@ TAMPERED = {
         lambda out: change(out, "runs.run", "1.5x", "9.5x"),
         "the payload is not that of its sha256",
     ),
+    "what judged it and the manifest": (
+        lambda out: change(out, "runs.run", '"judge_version":"1"', '"judge_version":"9"'),
+        "judge_version is '9', signed was '1'",
+    ),
     "an outcome and the manifest": (
         lambda out: change(out, "runs.run", '"outcome":"passed","pay', '"outcome":"failed","pay'),
         "outcome is 'failed', signed was 'passed'",
