@@ -38,7 +38,7 @@ bench: $(VENV)/.installed-dev ## Run every benchmark; results as tables
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 new-operator: $(VENV)/.installed-run ## Scaffold a community plugin: make new-operator NAME=my-norm FAMILY=norm
-	$(BIN)/dougong new $(FAMILY) $(NAME) --directory contrib
+	$(BIN)/dougong new $(FAMILY) $(NAME) --directory contrib/$(NAME)
 
 screenshots: $(VENV)/.installed-dev ## Take docs/screenshots from a running hub: make screenshots URL=http://127.0.0.1:8000
 	$(BIN)/python docs/screenshots/take.py --url $(URL) --out docs/screenshots

@@ -54,6 +54,25 @@ def install_from(index: str, requirements: Sequence[str]) -> None:
     _run("install", *_QUIET, *options, *requirements, alone=True)
 
 
+def download_exactly(pins: Sequence[str], folder: Path, *, timeout_s: float) -> None:
+    """Download wheels, and nothing that they require, from where pip is configured to look.
+
+    Nothing of them is run or installed.
+
+    Args:
+        pins: Lines `name==version --hash=sha256:...`, trusted to be nothing else.
+        folder: An existing folder, for the wheels.
+        timeout_s: Of the whole download.
+
+    Raises:
+        PipError: pip failed, a hash is another, or it took too long.
+    """
+    pinned = folder / "pinned.txt"
+    pinned.write_text("\n".join(pins) + "\n", encoding="utf-8")
+    options = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", str(folder))
+    _run("download", *_QUIET, *options, "--requirement", str(pinned), timeout_s=timeout_s)
+
+
 def uninstall(name: str) -> None:
     """Take a distribution out of this environment.
 
@@ -85,14 +104,18 @@ def build_wheel(folder: Path, target: Path) -> Path:
     return wheels[-1]
 
 
-def _run(*arguments: str, alone: bool = False) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=_unconfigured() if alone else None,
-    )
+def _run(*arguments: str, alone: bool = False, timeout_s: float | None = None) -> None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_unconfigured() if alone else None,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PipError(f"pip {arguments[0]} was not done within {error.timeout:g} s") from error
     if done.returncode:
         raise PipError(f"pip {arguments[0]} failed: {_last_error(done.stderr or done.stdout)}")
 

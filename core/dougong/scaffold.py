@@ -16,6 +16,8 @@ from dougong.operator import FAMILIES
 
 TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_NOREPLY = re.compile(r"(?P<id>[0-9]{1,18})\+(?P<login>[A-Za-z0-9-]{1,39})@users\.noreply\.[a-z.]+")
+"""The address that a forge gives a person who keeps theirs private."""
 LONGEST_NAME = 40
 
 
@@ -118,7 +120,9 @@ def create(
     files = {
         "pyproject.toml": "project/pyproject.toml",
         "README.md": "project/README.md",
-        "OWNER": "project/OWNER",
+        "plugin.toml": "project/plugin.toml",
+        "release.toml": "project/release.toml",
+        "dependencies.txt": "project/dependencies.txt",
         ".gitignore": "project/gitignore",
         f"{package}/__init__.py": "project/init.py",
         f"{package}/{fields['module']}.py": f"operators/{contract.partition('@')[0]}.py",
@@ -135,14 +139,24 @@ def create(
 
 def git_user() -> str:
     """Return git's `user.name`, or 'me' where git does not know."""
+    # A quote or a line break would end the string that the name is written into.
+    return re.sub(r"[\"\\\x00-\x1f]", "", _git("user.name")).strip() or "me"
+
+
+def forge_account(author: str) -> tuple[str, int]:
+    """Return login and number of the author's account at the forge; 0 where git does not know."""
+    found = _NOREPLY.fullmatch(_git("user.email").strip())
+    return (found["login"], int(found["id"])) if found else (slug(author), 0)
+
+
+def _git(setting: str) -> str:
     try:
         done = subprocess.run(
-            ["git", "config", "user.name"], capture_output=True, text=True, check=False
+            ["git", "config", setting], capture_output=True, text=True, check=False
         )
     except OSError:
-        return "me"
-    # A quote or a line break would end the string that the name is written into.
-    return re.sub(r"[\"\\\x00-\x1f]", "", done.stdout).strip() or "me"
+        return ""
+    return done.stdout
 
 
 def slug(text: str) -> str:
@@ -182,6 +196,7 @@ def _fields(contract: str, name: str, provider: str, author: str) -> dict[str, s
     package = distribution.replace("-", "_")
     if keyword.iskeyword(package) or not package.isidentifier():
         raise ScaffoldError(f"{package!r} cannot be a Python package; choose another --provider")
+    login, account = forge_account(author)
     plain = {field: getattr(kind, field) for field in ("module", "summary", "paper")}
     return {
         **plain,
@@ -191,6 +206,8 @@ def _fields(contract: str, name: str, provider: str, author: str) -> dict[str, s
         "name": name,
         "title": name.replace("-", " ").capitalize(),
         "author": author,
+        "login": login,
+        "id": str(account),
         "distribution": distribution,
         "package": package,
         "operator": f"{provider}/{name}",

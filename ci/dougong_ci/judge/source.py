@@ -14,8 +14,9 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
+from dougong_ci.judge import dependencies
 from dougong_ci.judge.request import JudgeRequest
-from dougong_ci.judge.unpacking import SubmissionError, copy_tree, unzip
+from dougong_ci.judge.unpacking import SubmissionError, copy_tree, file_digest, unzip
 
 _MAX_METADATA_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -33,15 +34,18 @@ class Source:
     folder: Path | None = None
     """Mounted and put on the module path; None where it is installed in site-packages."""
     extra: tuple[Path, ...] = ()
-    """Module folders of an editable install."""
+    """Module folders of an editable install, or of the wheels it lists as needed."""
 
 
 @contextlib.contextmanager
 def opened(request: JudgeRequest) -> Iterator[list[Source]]:
     """Give the sources of a request, unpacked into a private folder that goes away afterwards.
 
+    What a wheel lists as needed is unpacked beside it; see `dougong_ci.judge.dependencies`.
+
     Raises:
-        SubmissionError: not a wheel, unsafe, or not the distribution it should be.
+        SubmissionError: not a wheel, unsafe, not the distribution it should be, or what it needs is
+            not to be had.
     """
     if request.path is None:
         yield installed(request.installed)
@@ -63,12 +67,16 @@ def opened(request: JudgeRequest) -> Iterator[list[Source]]:
         ):
             if asked and _normal(asked) != _normal(found):
                 raise SubmissionError(f"{what} must be {asked}, the wheel says {found}")
+        needed = dependencies.laid_out(folder, Path(scratch) / "dependencies")
+        for each in needed:
+            _make_readable(each)
         yield [
             Source(
                 distribution=request.distribution or name,
                 version=version,
                 sha256=sha256,
                 folder=folder,
+                extra=needed,
             )
         ]
 
@@ -155,12 +163,6 @@ def _editable_roots(distribution: importlib.metadata.Distribution, root: Path) -
     lines = [line.strip() for path in paths for line in path.read_text("utf-8").splitlines()]
     folders = [Path(line) for line in lines if line and not line.startswith(("import ", "#"))]
     yield from (folder for folder in folders if folder.is_dir()) if folders else (root,)
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tree_digest(folder: Path) -> str:

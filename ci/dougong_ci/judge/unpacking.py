@@ -7,6 +7,7 @@ that would act elsewhere than where it was judged once pip installs it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import unicodedata
@@ -73,8 +74,20 @@ class Intake:
                 sink.write(block)
 
 
-def unzip(wheel: Path, folder: Path) -> None:
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unzip(wheel: Path, folder: Path, *, only_modules: bool = False) -> None:
     """Unpack a wheel that may be hostile into a folder that does not exist yet.
+
+    Args:
+        wheel: The archive.
+        folder: Made here.
+        only_modules: Leave out, instead of refusing the wheel for it, what pip would put elsewhere
+            (`.data`) and what acts when Python starts.
 
     Raises:
         SubmissionError: it is no wheel, or breaks a rule.
@@ -86,7 +99,7 @@ def unzip(wheel: Path, folder: Path) -> None:
             _check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 intake = Intake(folder)
-                for member in _members(archive):
+                for member in _members(archive, only_modules=only_modules):
                     with archive.open(member) as source:
                         intake.add(member.filename, source)
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
@@ -148,7 +161,7 @@ def _check_directory(file: IO[bytes]) -> None:
         raise SubmissionError(f"a wheel may hold {MAX_FILES} files, got more")
 
 
-def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, *, only_modules: bool) -> Iterator[zipfile.ZipInfo]:
     """Give the files of an archive, whose places must be apart from one another."""
     members = archive.infolist()
     if len(members) > MAX_FILES:
@@ -162,8 +175,21 @@ def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
         _check_plain(member.filename, member.external_attr >> 16)
         if member.compress_type not in _METHODS:
             raise SubmissionError(f"files must be stored or deflated: {member.filename!r}")
-        _checked(member.filename)
-    yield from (member for member in members if not member.is_dir())
+        if not (only_modules and _acts_elsewhere(member.filename)):
+            _checked(member.filename)
+    for member in members:
+        if not member.is_dir() and not (only_modules and _acts_elsewhere(member.filename)):
+            yield member
+
+
+def _acts_elsewhere(name: str) -> bool:
+    """Say whether a file would not lie where it was judged, or would act when Python starts."""
+    first = PurePosixPath(name).parts[:1]
+    return any(part.endswith(".data") or _is_start_hook(part) for part in first)
+
+
+def _is_start_hook(part: str) -> bool:
+    return part.endswith(".pth") or part.partition(".")[0] in _START_HOOKS
 
 
 def _checked(name: str) -> tuple[str, ...]:
@@ -174,7 +200,6 @@ def _checked(name: str) -> tuple[str, ...]:
         raise SubmissionError(f"unsafe path: {name[:200]!r}")
     if parts[0].endswith(".data"):
         raise SubmissionError(f"not judged where pip would install it: {name!r}; leave out .data")
-    hook = parts[0].endswith(".pth") or parts[0].partition(".")[0] in _START_HOOKS
-    if hook:
+    if _is_start_hook(parts[0]):
         raise SubmissionError(f"a plugin may not act when Python starts: {name!r}")
     return parts

@@ -1,0 +1,10 @@
+"""Community plugins as folders: what they must say of themselves, their locks and their verdicts.
+
+Schema and commands are described in `docs/contrib.md`.
+"""
+
+from __future__ import annotations
+
+from dougong_ci.contribution.reading import Contribution, ContributionError, Owner, Upstream, read
+
+__all__ = ["Contribution", "ContributionError", "Owner", "Upstream", "read"]

@@ -1,0 +1,32 @@
+"""Lion and Muon of pytorch-optimizer.
+
+Adapter of pytorch-optimizer (Apache-2.0), versions >=4.1,<5. Differs: Muon gets every parameter as
+one to orthogonalise, because the contract gives it matrices only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pytorch_optimizer import Lion, Muon
+
+
+def lion(params: Iterable[Any], **hyperparameters: Any) -> Lion:
+    """Make `pytorch_optimizer.Lion`.
+
+    Args:
+        params: Parameters or groups.
+        **hyperparameters: `lr`, `betas`, `weight_decay` (decoupled, multiplied by lr).
+    """
+    return Lion(params, **hyperparameters)
+
+
+def muon(params: Iterable[Any], **hyperparameters: Any) -> Muon:
+    """Make `pytorch_optimizer.Muon` with one group of matrices.
+
+    Args:
+        params: Parameters of two dimensions.
+        **hyperparameters: `lr`, `momentum`, `nesterov`, `weight_decay` (decoupled).
+    """
+    return Muon([{"params": list(params), "use_muon": True}], **hyperparameters)
