@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FAMILY ?= norm
+PROFILE ?= standard
 UP_FLAGS ?=
 TEST_JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check judge-selftest format bench new-operator screenshots changelog clean
+.PHONY: help up test check judge-selftest judge-contrib format bench new-operator screenshots changelog clean
 
 ##@ Use it
 up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judge the first-party operators
@@ -29,6 +30,9 @@ check: $(VENV)/.installed-dev ## Lint, formatting, types, import directions, cha
 
 judge-selftest: $(VENV)/.installed-dev ## Judge the whole catalogue of cheats and the honest controls
 	$(BIN)/python tests/ci/corpus/selftest.py
+
+judge-contrib: $(VENV)/.installed-dev ## Judge every plugin in contrib/ that has no current verdict: make judge-contrib PROFILE=standard
+	$(BIN)/python -m dougong_ci.contribution judge contrib --profile $(PROFILE)
 
 format: $(VENV)/.installed-dev ## Fix what can be fixed by machine
 	$(BIN)/ruff check --fix .

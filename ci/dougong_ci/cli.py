@@ -22,7 +22,10 @@ def judge(
         str, typer.Argument(help="A wheel, a plugin's folder, or an installed operator or plugin.")
     ],
     profile: Annotated[
-        str, typer.Option("--profile", help="How thoroughly: quick, standard or full.")
+        str,
+        typer.Option(
+            "--profile", help="How thoroughly: accuracy (no speed), quick, standard or full."
+        ),
     ] = "standard",
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Repeat a judgement with its seed.")

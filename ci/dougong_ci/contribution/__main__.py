@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     judge = commands.add_parser("judge", help="judge what has no current verdict in verdicts/")
     for command in (check, lock, judge):
         command.add_argument("folder", nargs="+", type=Path, help="a plugin, or a folder of them")
-    judge.add_argument("--profile", default="standard", help="quick, first, standard or full")
+    judge.add_argument(
+        "--profile", default="standard", help="accuracy, quick, first, standard or full"
+    )
     judge.add_argument("--again", action="store_true", help="judge whatever is stored")
     options = parser.parse_args(arguments)
     folders = [plugin for folder in options.folder for plugin in plugins(folder)]

@@ -8,7 +8,6 @@ else: what counts is that there is an outcome.
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,7 +66,7 @@ def judge_folder(
                 repeat=f"dougong judge contrib/{folder.name} --profile {profile}",
             )
             found = judge(request, on_event)
-            _store(folder, found)
+            store(folder, found)
             return Row(plugin=folder.name, verdicts=tuple(found), judged=True)
         except DougongError as error:
             return Row(plugin=folder.name, error=str(error))
@@ -87,14 +86,15 @@ def current(verdict: Verdict, sha256: str, profile: str) -> bool:
     judged_by = verdict.judge
     if verdict.subject.sha256 != sha256 or judged_by.get("version") != VERSION:
         return False
-    if verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.ERRORED):
+    unasked = profile == "accuracy" and verdict.code == "INCONCLUSIVE_UNMEASURED"
+    if verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.ERRORED) and not unasked:
         return False
     if (done := judged_by.get("profile")) not in _THOROUGH:
         return False
     return _THOROUGH.index(done) >= _THOROUGH.index(profile)
 
 
-def _store(folder: Path, verdicts: list[Verdict]) -> None:
+def store(folder: Path, verdicts: list[Verdict]) -> None:
     """Put the verdicts of one wheel in place of all that was stored."""
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
@@ -102,6 +102,4 @@ def _store(folder: Path, verdicts: list[Verdict]) -> None:
         old.unlink()
     for verdict in verdicts:
         name = str(verdict.subject.operator["name"]).replace("/", "--")
-        # One line: raw times are for programs, and indented they are twice as long.
-        text = json.dumps(json.loads(verdict.to_json()), separators=(",", ":"))
-        (target / f"{name}.json").write_text(text + "\n", "utf-8")
+        (target / f"{name}.json").write_text(verdict.to_json() + "\n", "utf-8")

@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 from dougong_ci.contribution.reading import ContributionError
 from dougong_ci.judge.dependencies import Pin, parse
 
-_OWN = ("dougong", "torch")
+_OWN = ("dougong", "torch", "triton")
+"""What comes with the judge, or with torch where there is a GPU: in its version or not at all."""
 _HEADER = """\
 # What it needs besides dougong and torch, for the judge's sandbox, which has no network. Written by
 # `python -m dougong_ci.contribution lock .` from the dependencies in pyproject.toml.
@@ -51,7 +52,8 @@ def _resolved(requirements: list[str]) -> list[Pin]:
     if done.returncode:
         words = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise ContributionError(f"pip cannot resolve {', '.join(requirements)}: {words[-1:]}")
-    return [_pin(each) for each in json.loads(done.stdout)["install"]]
+    found = json.loads(done.stdout)["install"]
+    return [_pin(each) for each in found if canonicalize_name(each["metadata"]["name"]) not in _OWN]
 
 
 def _pin(item: dict[str, dict[str, object]]) -> Pin:

@@ -39,6 +39,7 @@ class Profile:
 
 
 PROFILES = {
+    "accuracy": Profile(name="accuracy", looks=(), rounds=0, board=False),
     "quick": Profile(name="quick", looks=(2,), rounds=5, board=False),
     "first": Profile(name="first", looks=(7,), rounds=7, block_us=1000.0, warmup_rounds=3),
     "standard": Profile(name="standard", looks=(7, 13), rounds=10),
@@ -51,7 +52,8 @@ PROFILES = {
         every_mode=True,
     ),
 }
-"""`first` is what a hub runs at once; what it leaves undecided comes back as `standard`."""
+"""`accuracy` measures no speed, and so passes nothing; `first` is what a hub runs at once; what
+that leaves undecided comes back as `standard`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

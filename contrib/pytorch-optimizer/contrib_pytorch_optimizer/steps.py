@@ -23,10 +23,12 @@ def lion(params: Iterable[Any], **hyperparameters: Any) -> Lion:
 
 
 def muon(params: Iterable[Any], **hyperparameters: Any) -> Muon:
-    """Make `pytorch_optimizer.Muon` with one group of matrices.
+    """Make `pytorch_optimizer.Muon` that orthogonalises everything.
 
     Args:
-        params: Parameters of two dimensions.
+        params: Parameters of two dimensions, or groups of them.
         **hyperparameters: `lr`, `momentum`, `nesterov`, `weight_decay` (decoupled).
     """
-    return Muon([{"params": list(params), "use_muon": True}], **hyperparameters)
+    given = list(params)
+    groups = given if isinstance(given[0], dict) else [{"params": given}]
+    return Muon([{**group, "use_muon": True} for group in groups], **hyperparameters)
