@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
+import os
 import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,3 +47,43 @@ def fast_profile():
         prepare_s=8.0,
         call_s=4.0,
     )
+
+
+def _whole_wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
+    """Write a wheel that pip takes, RECORD and all."""
+    info = f"{name}-1.0.dist-info"
+    files = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = [
+        f"{path},sha256={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()},{len(text)}\n"
+        for path, text in files.items()
+        for digest in [hashlib.sha256(text.encode()).digest()]
+    ]
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, text in files.items():
+            archive.writestr(member, text)
+        archive.writestr(f"{info}/RECORD", f"{''.join(rows)}{info}/RECORD,,\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def whole_wheel() -> Callable[[Path, str, dict[str, str]], Path]:
+    """Write a wheel that pip takes: `whole_wheel(folder, name, files)`."""
+    return _whole_wheel
+
+
+@pytest.fixture
+def only_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder where pip looks for wheels; the state folder is the test's own, too."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    monkeypatch.setenv("DOUGONG_HOME", str(tmp_path / "home"))
+    return tmp_path / "index"

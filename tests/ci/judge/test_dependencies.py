@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,80 +27,44 @@ TARGET = "import crutch\n\ndef squared_relu(x):\n    return crutch.clamp(x).squa
 CRUTCH = "def clamp(x):\n    return x.clamp_min(0)\n"
 
 
-def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
-    """Write a wheel that pip takes, RECORD and all."""
-    info = f"{name}-1.0.dist-info"
-    files = {
-        **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    rows = [
-        f"{path},sha256={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()},{len(text)}\n"
-        for path, text in files.items()
-        for digest in [hashlib.sha256(text.encode()).digest()]
-    ]
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, text in files.items():
-            archive.writestr(member, text)
-        archive.writestr(f"{info}/RECORD", f"{''.join(rows)}{info}/RECORD,,\n")
-    return path
-
-
-def leaning(folder: Path, text: str) -> Path:
-    """A plugin whose operator imports what the list has."""
+@pytest.fixture
+def leaning(tmp_path: Path, whole_wheel) -> Callable[[str], Path]:
+    """A plugin whose operator imports what its list has."""
     info = "leaning-1.0.dist-info"
-    return wheel(
-        folder,
-        "leaning",
-        {
+
+    def made(text: str) -> Path:
+        files = {
             "leaning_plugin.py": PLUGIN,
             "leaning.py": TARGET,
             f"{info}/entry_points.txt": "[dougong]\nleaning = leaning_plugin\n",
             f"{info}/extra_metadata/dependencies.txt": text,
-        },
-    )
+        }
+        return whole_wheel(tmp_path, "leaning", files)
+
+    return made
 
 
 @pytest.fixture
-def crutch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A wheel in the only place where pip looks, and a state folder of the test's own."""
-    index = tmp_path / "index"
-    made = wheel(
-        index,
-        "crutch",
-        {"crutch.py": CRUTCH, "crutch.pth": "import os", "crutch-1.0.data/scripts/run": "#!"},
-    )
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    monkeypatch.delenv("PIP_CONSTRAINT", raising=False)
-    monkeypatch.setenv("DOUGONG_HOME", str(tmp_path / "home"))
-    return made
+def crutch(tmp_path: Path, whole_wheel, only_index) -> Path:
+    """A wheel in the only place where pip looks."""
+    files = {"crutch.py": CRUTCH, "crutch.pth": "import os", "crutch-1.0.data/scripts/run": "#!"}
+    return whole_wheel(only_index, "crutch", files)
 
 
 def pinned(path: Path) -> str:
     return f"# by hash\n\ncrutch==1.0 --hash=sha256:{file_digest(path)}\n"
 
 
-def test_an_operator_is_judged_with_what_it_needs(tmp_path, crutch):
-    path = leaning(tmp_path, pinned(crutch))
+def test_an_operator_is_judged_with_what_it_needs(leaning, crutch):
+    path = leaning(pinned(crutch))
     (verdict,) = judge(JudgeRequest(path=path, profile=PROFILES["accuracy"]))
     outcomes = {gate.name: gate.outcome for gate in verdict.gates}
     for gate in ("build", "contract", "accuracy", "edges", "determinism"):
         assert outcomes[gate] is Outcome.PASSED, verdict.summary
 
 
-def test_without_its_list_it_is_unavailable_and_says_what_is_missing(tmp_path, crutch):
-    (verdict,) = judge(JudgeRequest(path=leaning(tmp_path, ""), profile=PROFILES["accuracy"]))
-    assert verdict.outcome is not Outcome.PASSED
-    assert "crutch" in verdict.summary
-
-
-def test_it_lies_apart_and_last_without_what_acts_elsewhere(tmp_path, crutch):
-    request = JudgeRequest(path=leaning(tmp_path, pinned(crutch)))
+def test_it_lies_apart_and_last_without_what_acts_elsewhere(leaning, crutch):
+    request = JudgeRequest(path=leaning(pinned(crutch)))
     with opened(request) as (source,):
         (folder,) = source.extra
         assert {path.name for path in folder.iterdir()} == {"crutch.py", "crutch-1.0.dist-info"}
@@ -111,37 +73,37 @@ def test_it_lies_apart_and_last_without_what_acts_elsewhere(tmp_path, crutch):
     assert not folder.exists()
 
 
-def test_a_wheel_is_fetched_once_and_hashed_every_time(tmp_path, crutch, monkeypatch):
-    request = JudgeRequest(path=leaning(tmp_path, pinned(crutch)))
+def test_a_wheel_is_fetched_once_and_hashed_every_time(leaning, crutch, only_index):
+    request = JudgeRequest(path=leaning(pinned(crutch)))
     with opened(request):
         pass
     digest = file_digest(crutch)
     crutch.unlink()
     with opened(request):
         pass  # from the store: there is nothing left to download
-    kept = tmp_path / "home" / "dependencies" / f"{digest}.whl"
+    kept = only_index.parent / "home" / "dependencies" / f"{digest}.whl"
     kept.write_bytes(kept.read_bytes() + b" ")
     with pytest.raises(SubmissionError, match="cannot be fetched"), opened(request):
         pass
 
 
-def test_other_bytes_under_the_name_are_refused(tmp_path, crutch):
-    request = JudgeRequest(path=leaning(tmp_path, f"crutch==1.0 --hash=sha256:{HASH}\n"))
+def test_other_bytes_under_the_name_are_refused(leaning, crutch, only_index):
+    request = JudgeRequest(path=leaning(f"crutch==1.0 --hash=sha256:{HASH}\n"))
     with pytest.raises(SubmissionError, match="cannot be fetched"), opened(request):
         pass
-    assert not list((tmp_path / "home" / "dependencies").glob("*.whl"))
+    assert not list((only_index.parent / "home" / "dependencies").glob("*.whl"))
 
 
-def test_another_version_than_the_judges_own_is_refused(tmp_path):
-    path = leaning(tmp_path, f"pluggy==0.1 --hash=sha256:{HASH}\n")
+def test_another_version_than_the_judges_own_is_refused(leaning):
+    path = leaning(f"pluggy==0.1 --hash=sha256:{HASH}\n")
     with pytest.raises(SubmissionError, match="beside the judge"), opened(JudgeRequest(path=path)):
         pass
 
 
-def test_the_judges_own_version_is_used_from_where_it_is(tmp_path):
+def test_the_judges_own_version_is_used_from_where_it_is(leaning):
     from importlib.metadata import version
 
-    path = leaning(tmp_path, f"pluggy=={version('pluggy')} --hash=sha256:{HASH}\n")
+    path = leaning(f"pluggy=={version('pluggy')} --hash=sha256:{HASH}\n")
     with opened(JudgeRequest(path=path)) as (source,):
         assert source.extra == ()
 
