@@ -29,7 +29,7 @@ def main() -> None:
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     for name, value in settings["limits"].items():
         _limit(getattr(resource, name), value)
-    # `-I -S` leaves the standard library only; what was judged comes last, so it shadows nothing.
+    # `-I -S` leaves the standard library only; what is judged is added later, by the server.
     sys.path.extend(settings["path"])
     server = importlib.import_module(f"dougong_ci.runner.{settings['server']}")
     server.main(settings)

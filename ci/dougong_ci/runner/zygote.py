@@ -32,7 +32,8 @@ def main(settings: dict[str, Any]) -> None:
 
     Args:
         settings: `fd`: the judge's socket. `isolated`: in a process namespace of its own, where
-            "every process" is the operator's. `cpu`: the one CPU its children run on, or None;
+            "every process" is the operator's. `judged_path`: module folders that only its
+            operators see. `cpu`: the one CPU its children run on, or None;
             loading torch may use all. `cache`: folder to pack and unpack, or None.
             `memory_bytes`: what the operator's processes may use, counted here, or None where the
             kernel counts; `memory_files`: folders whose files are memory too.
@@ -57,6 +58,9 @@ def main(settings: dict[str, Any]) -> None:
             sys.exit(0)
         if message == protocol.SPAWN and zygote.spawn():
             judge.close()
+            # Only now, and last: torch tries modules that may be absent, and a submission that
+            # has one of that name must not be loaded before the fork.
+            sys.path.extend(settings["judged_path"])
             serve.main(*fds)
         elif message == protocol.FREEZE:
             zygote.signal(signal.SIGSTOP)

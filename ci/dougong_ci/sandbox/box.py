@@ -15,8 +15,9 @@ from dougong_ci.sandbox.command import (
     Mounts,
     arguments,
     environment,
-    module_path,
+    judged_path,
     packages,
+    trusted_path,
 )
 from dougong_ci.sandbox.seccomp import program
 from dougong_ci.sandbox.tier import PROCESSES, SandboxError, Tier, interpreter, memory_file
@@ -166,7 +167,8 @@ def _settings(
     watched = tier.isolated and tier.groups is None
     return {
         "fd": channel,
-        "path": module_path(mounts),
+        "path": trusted_path(),
+        "judged_path": judged_path(mounts),
         "limits": limits,
         "isolated": tier.isolated,
         "cpu": cpu,

@@ -107,11 +107,16 @@ def environment(tier: Tier, mounts: Mounts) -> dict[str, str]:
     return {name: value.replace(CACHE, cache) for name, value in _settings(mounts).items()}
 
 
-def module_path(mounts: Mounts) -> list[str]:
-    """Return what is put on `sys.path` after the standard library; what is judged comes last."""
+def trusted_path() -> list[str]:
+    """Return what is put on `sys.path` after the standard library before anything is loaded."""
     own = [package.parent for package in packages()]
+    return list(dict.fromkeys(map(str, [*own, *_site()])))
+
+
+def judged_path(mounts: Mounts) -> list[str]:
+    """Return what follows it in an operator's own process: what is judged comes last."""
     judged = [mounts.plugin] if mounts.plugin else []
-    return list(dict.fromkeys(map(str, [*own, *_site(), *mounts.extra, *judged])))
+    return list(dict.fromkeys(map(str, [*mounts.extra, *judged])))
 
 
 def packages() -> list[Path]:

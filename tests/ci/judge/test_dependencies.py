@@ -12,7 +12,7 @@ from dougong_ci.judge.source import opened
 from dougong_ci.judge.unpacking import SubmissionError, file_digest
 from dougong_ci.report.verdict import Outcome
 from dougong_ci.sandbox import Mounts
-from dougong_ci.sandbox.command import module_path
+from dougong_ci.sandbox.command import judged_path, trusted_path
 
 HASH = "0" * 64
 PLUGIN = """
@@ -68,8 +68,9 @@ def test_it_lies_apart_and_last_without_what_acts_elsewhere(leaning, crutch):
     with opened(request) as (source,):
         (folder,) = source.extra
         assert {path.name for path in folder.iterdir()} == {"crutch.py", "crutch-1.0.dist-info"}
-        path = module_path(Mounts(plugin=source.folder, extra=source.extra))
-        assert path[-2:] == [str(folder), str(source.folder)]
+        path = judged_path(Mounts(plugin=source.folder, extra=source.extra))
+        assert path == [str(folder), str(source.folder)]
+        assert not set(path) & set(trusted_path())
     assert not folder.exists()
 
 

@@ -45,6 +45,18 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return json.loads(str(fell.value).partition(": ")[2])
 
 
+def test_nothing_of_a_submission_is_loaded_before_the_fork(tmp_path: Path):
+    """`import torch` tries modules that may be absent, opt_einsum and pydot among them."""
+    if not probe().isolated:
+        pytest.skip("no bubblewrap sandbox can be made here")
+    for place, name in (("plugin", "opt_einsum"), ("needed", "pydot")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / f"{name}.py").write_text("import os\nos._exit(7)\n")
+    mounts = Mounts(plugin=tmp_path / "plugin", extra=(tmp_path / "needed",))
+    with Party(probe(), mounts, PROFILES["quick"], None) as party:
+        party.wait_ready()
+
+
 def test_there_is_no_network(seen: dict):
     assert seen["network"] == "OSError"
     assert set(seen["interfaces"]) <= {"lo"}
