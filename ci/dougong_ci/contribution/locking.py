@@ -51,7 +51,8 @@ def _resolved(requirements: list[str]) -> list[Pin]:
     )
     if done.returncode:
         words = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise ContributionError(f"pip cannot resolve {', '.join(requirements)}: {words[-1:]}")
+        reason = words[-1] if words else f"exit {done.returncode}"
+        raise ContributionError(f"pip cannot resolve {', '.join(requirements)}: {reason}")
     found = json.loads(done.stdout)["install"]
     return [_pin(each) for each in found if canonicalize_name(each["metadata"]["name"]) not in _OWN]
 
