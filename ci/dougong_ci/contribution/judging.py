@@ -17,8 +17,8 @@ from dougong.errors import DougongError
 from dougong_ci.contribution.reading import read
 from dougong_ci.judge import PROFILES, JudgeRequest, judge
 from dougong_ci.judge.building import build_wheel
-from dougong_ci.judge.session import VERSION
 from dougong_ci.judge.source import file_digest
+from dougong_ci.report.edition import JUDGE
 from dougong_ci.report.verdict import Outcome, Verdict, from_json
 
 _THOROUGH = tuple(PROFILES)
@@ -84,7 +84,7 @@ def stored(folder: Path) -> Iterator[Verdict]:
 def current(verdict: Verdict, sha256: str, profile: str) -> bool:
     """Say whether a stored verdict needs no repetition."""
     judged_by = verdict.judge
-    if verdict.subject.sha256 != sha256 or judged_by.get("version") != VERSION:
+    if verdict.subject.sha256 != sha256 or judged_by.get("version") != JUDGE:
         return False
     unasked = profile == "accuracy" and verdict.code == "INCONCLUSIVE_UNMEASURED"
     if verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.ERRORED) and not unasked:
