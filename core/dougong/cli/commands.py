@@ -36,6 +36,7 @@ COMMANDS = {
     "Make": {
         "new": ("dougong.cli.creating:new", "Start a plugin of your own, green at birth"),
         "judge": ("", "Judge operators here, as the hub would"),
+        "ci": ("", "Check a pull request here, as the hub would"),
         "submit": ("dougong.cli.submitting:submit", "Send a plugin to the hub and watch it judged"),
         "cancel": ("dougong.cli.submitting:cancel", "Stop the judgement of what you submitted"),
     },
@@ -44,7 +45,7 @@ COMMANDS = {
         "worker": ("", "Judge for a hub: take jobs, post signed verdicts"),
     },
 }
-EXTRAS = {"judge": "ci", "worker": "ci", "up": "hub"}
+EXTRAS = {"judge": "ci", "ci": "ci", "worker": "ci", "up": "hub"}
 """The extra of the distribution `dougong` that carries a command's dependencies."""
 
 
