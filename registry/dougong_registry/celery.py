@@ -60,11 +60,22 @@ app.conf.update(
             "schedule": 24 * 3600.0,
             "options": {"expires": 24 * 3600.0},
         },
+        # Without a forge both do nothing.
+        "go on with pull requests": {
+            "task": "dougong_registry.forge.tasks.sweep",
+            "schedule": 10.0,
+            "options": {"expires": 10.0},
+        },
+        "ask the forge": {
+            "task": "dougong_registry.forge.tasks.poll",
+            "schedule": float(settings.DOUGONG_FORGE_POLL_S),
+            "options": {"expires": float(settings.DOUGONG_FORGE_POLL_S)},
+        },
     },
 )
 app.autodiscover_tasks(
     [
         f"dougong_registry.{domain}"
-        for domain in ("submissions", "campaigns", "reruns", "contributions")
+        for domain in ("submissions", "campaigns", "reruns", "contributions", "forge")
     ]
 )

@@ -88,6 +88,39 @@ def share(environ: Mapping[str, str], name: str, default: float) -> float:
     raise ValueError(f"{name} must be a share from 0 to 1, got {text!r}")
 
 
+FORGE = (
+    "DOUGONG_FORGE_REPOSITORY",
+    "DOUGONG_FORGE_REPOSITORY_ID",
+    "DOUGONG_FORGE_APP_ID",
+    "DOUGONG_FORGE_INSTALLATION_ID",
+    "DOUGONG_FORGE_PRIVATE_KEY",
+    "DOUGONG_FORGE_WEBHOOK_SECRET",
+    "DOUGONG_FORGE_PEOPLE",
+    "DOUGONG_FORGE_API_URL",
+    "DOUGONG_FORGE_GIT_URL",
+)
+_FORGE_NEEDED, _FORGE_NUMBERS = FORGE[:5], (FORGE[1], FORGE[3])
+
+
+def forge(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what is set of the forge, by the last part of its name; nothing where none is served.
+
+    Raises:
+        ValueError: a part is missing, or is no number.
+    """
+    given = {name: environ[name].strip() for name in FORGE if environ.get(name, "").strip()}
+    if not given:
+        return {}
+    if missing := [name for name in _FORGE_NEEDED if name not in given]:
+        raise ValueError(f"{next(iter(given))} is set, so {', '.join(missing)} must be set too")
+    for name in _FORGE_NUMBERS:
+        if not given[name].isdecimal():
+            raise ValueError(f"{name} must be the forge's numeric id, got {given[name]!r}")
+    if given[FORGE[0]].count("/") != 1:
+        raise ValueError(f"{FORGE[0]} must be owner/name, got {given[FORGE[0]]!r}")
+    return {name.removeprefix("DOUGONG_FORGE_"): value for name, value in given.items()}
+
+
 def words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
     """Return a comma-separated setting as a list."""
     return [word.strip() for word in environ.get(name, default).split(",") if word.strip()]

@@ -45,6 +45,10 @@ RATES = environment.rates(
 # How many proxies of the hub's own add to X-Forwarded-For; 0 believes no such header.
 DOUGONG_PROXIES = int(os.environ.get("DOUGONG_PROXIES", "0"))
 
+# Whose pull requests become submissions; nothing by default.
+DOUGONG_FORGE = environment.forge(os.environ)
+DOUGONG_FORGE_POLL_S = environment.count(os.environ, "DOUGONG_FORGE_POLL_S", 600)
+
 # How long a page for everybody is kept; it is at most this much behind its data.
 PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "2"))
 
@@ -80,6 +84,7 @@ INSTALLED_APPS = [
     "dougong_registry.rehearsal",
     "dougong_registry.web",
     "dougong_registry.moderation",
+    "dougong_registry.forge",
     "dougong_registry.exports",
     "dougong_registry.backups",
     "dougong_registry.guards",
@@ -240,6 +245,10 @@ LOGGING = {
             "formatter": "json" if _JSON_LOG else "line",
         }
     },
-    "loggers": {"dougong.request": {"level": "INFO" if _JSON_LOG else "WARNING"}},
+    "loggers": {
+        "dougong.request": {"level": "INFO" if _JSON_LOG else "WARNING"},
+        # A line for each request to the forge.
+        "httpx": {"level": "WARNING"},
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

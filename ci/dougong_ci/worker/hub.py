@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -23,11 +24,13 @@ class Gone(HubError):  # noqa: N818 - the job is gone; this is what the worker c
 
 
 class HubLink:
-    """One job's conversation with its hub."""
+    """The conversation about one job, or one build, with its hub."""
 
-    def __init__(self, base_url: str, job_id: int, nonce: str, private_key: str) -> None:
+    def __init__(
+        self, base_url: str, job_id: int, nonce: str, private_key: str, *, kind: str = "jobs"
+    ) -> None:
         self._client = httpx.Client(base_url=base_url.rstrip("/"), timeout=30.0)
-        self._jobs = f"/api/v1/jobs/{job_id}"
+        self._jobs = f"/api/v1/{kind}/{job_id}"
         self._nonce = nonce
         self._key = private_key
 
@@ -48,8 +51,13 @@ class HubLink:
         self._post("runs", {"envelope": dict(envelope)})
 
     def complete(self, outcome: str, reason: str = "") -> None:
-        """Close the job as `judged` or `failed`."""
+        """Close the job as `judged` or `failed`, or a build as `failed` or `errored`."""
         self._post("complete", {"outcome": outcome, "reason": reason})
+
+    def built(self, filename: str, wheel: bytes) -> None:
+        """Close a build with its wheel."""
+        text = base64.b64encode(wheel).decode()
+        self._post("complete", {"outcome": "done", "filename": filename, "wheel": text})
 
     def hand_back(self, reason: str) -> None:
         """Give the job back to the queue."""

@@ -47,6 +47,14 @@ def judge_job(job_id: int, nonce: str, hub_url: str) -> None:
     perform(job_id, nonce, os.environ.get("DOUGONG_HUB_URL") or hub_url)
 
 
+@app.task(name="dougong.build")  # type: ignore[untyped-decorator, unused-ignore]  # as above
+def build_job(build_id: int, nonce: str, hub_url: str) -> None:
+    """Build the wheel of a pull request for a hub; a build that is over is dropped."""
+    from dougong_ci.worker.build import perform
+
+    perform(build_id, nonce, os.environ.get("DOUGONG_HUB_URL") or hub_url)
+
+
 @worker_ready.connect  # type: ignore[untyped-decorator, unused-ignore]
 def _begin(**_: Any) -> None:
     hub_url, key = os.environ.get("DOUGONG_HUB_URL"), os.environ.get("DOUGONG_RUNNER_KEY")

@@ -6,6 +6,13 @@ from django.urls import path
 
 from dougong_registry.api.contributions import ContributionListApi
 from dougong_registry.api.export import ExportApi
+from dougong_registry.api.forge import (
+    BuildClaimApi,
+    BuildCompleteApi,
+    BuildSourcesApi,
+    DeliveriesApi,
+    ProvenanceApi,
+)
 from dougong_registry.api.jobs import (
     JobClaimApi,
     JobCompleteApi,
@@ -59,6 +66,11 @@ urlpatterns = [
     path("submissions/<int:submission_id>/events", SubmissionEventsApi.as_view()),
     path("submissions/<int:submission_id>/cancel", SubmissionCancelApi.as_view()),
     path("artifacts/<str:sha256>", ArtifactApi.as_view()),
+    path("artifacts/<str:sha256>/provenance", ProvenanceApi.as_view()),
+    path("forge/deliveries", DeliveriesApi.as_view()),
+    path("builds/<int:build_id>/claim", BuildClaimApi.as_view()),
+    path("builds/<int:build_id>/sources", BuildSourcesApi.as_view()),
+    path("builds/<int:build_id>/complete", BuildCompleteApi.as_view()),
     path("jobs/<int:job_id>/claim", JobClaimApi.as_view()),
     path("jobs/<int:job_id>/events", JobEventsApi.as_view()),
     path("jobs/<int:job_id>/runs", JobRunsApi.as_view()),

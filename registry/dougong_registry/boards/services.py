@@ -96,7 +96,12 @@ def _places(operator_names: Collection[int]) -> Iterator[Place]:
     confirmed = _confirmed(operator_names)
     retired = retirement_dates()
     runs = (
-        Run.objects.filter(operator__claimed_name__in=operator_names, superseded_at__isnull=True)
+        Run.objects.filter(
+            operator__claimed_name__in=operator_names,
+            superseded_at__isnull=True,
+            # What waits for its merge has no place yet.
+            submission__publishes=True,
+        )
         .select_related("operator__release__plugin")
         .prefetch_related(Prefetch("scores", Score.objects.order_by("dtype", "mode")))
         .defer("payload")

@@ -44,6 +44,7 @@ DERIVED = frozenset(
 MADE_ANEW: Mapping[tuple[str, str], Callable[[], str]] = {
     # Whoever holds the nonce of a job may report on it; an imported job is claimed with another.
     ("submissions.job", "nonce"): new_nonce,
+    ("forge.build", "nonce"): new_nonce,
 }
 """Columns that never leave, and what fills them in the hub that imports."""
 

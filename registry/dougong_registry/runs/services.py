@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from packaging.version import Version
 
@@ -25,7 +26,7 @@ from dougong_registry.reruns.services import rerun_settle
 from dougong_registry.runs import verdicts
 from dougong_registry.runs.models import CONCLUSIVE, GateResult, Run, Runner, Score
 from dougong_registry.submissions.jobs import job_held, lease
-from dougong_registry.submissions.models import Job
+from dougong_registry.submissions.models import Job, Submission
 from dougong_registry.suites.selectors import is_retired
 
 
@@ -209,7 +210,7 @@ def _supersede(run: Run) -> list[Run]:
     A later run of the same release takes over, unless it tells nothing where the earlier one told
     something: an inconclusive run neither passes nor fails anyone. One of another release takes
     over only where it passed and is of the newer version: a newer release that fails leaves the
-    older one its place.
+    older one its place. What waits for its merge takes no place of another release's.
     """
     if not run.official:
         return []
@@ -222,9 +223,13 @@ def _supersede(run: Run) -> list[Run]:
         official=True,
         superseded_at__isnull=True,
     ).select_related("operator__release")
+    if run.submission.publishes:
+        rivals = rivals.filter(Q(operator=run.operator_id) | Q(submission__publishes=True))
+    else:
+        rivals = rivals.filter(operator=run.operator_id)
     mine = Version(run.submission.release.version)
     superseded = []
-    for rival in rivals.defer("payload"):
+    for rival in rivals.exclude(pk=run.pk).defer("payload"):
         theirs = Version(rival.operator.release.version)
         if rival.operator_id == run.operator_id:
             takes_over = run.outcome in CONCLUSIVE or rival.outcome not in CONCLUSIVE
@@ -238,6 +243,19 @@ def _supersede(run: Run) -> list[Run]:
         elif yields:
             run.superseded_at = now
     return superseded
+
+
+def runs_come_in(submission: Submission) -> None:
+    """Let the runs of a submission that waited for its merge take their places.
+
+    In the transaction that has it publish.
+    """
+    runs = Run.objects.filter(submission=submission, superseded_at__isnull=True)
+    for run in runs.select_related("operator", "submission__release").defer("payload"):
+        superseded = _supersede(run)
+        Run.objects.filter(pk=run.pk).update(superseded_at=run.superseded_at)
+        notices_update(run=run, superseded=superseded)
+        refresh(run.operator.claimed_name_id)
 
 
 def _save_parts(run: Run, verdict: Verdict, scores: Sequence[report.Score]) -> None:

@@ -127,7 +127,7 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
 
     The first job closes its submission with it, and a judged release is sealed. A retry, or the job
     of another device, leaves both as they are: if it fails, nothing else does. Once an operator has
-    passed, by whichever job, the release is published.
+    passed, by whichever job, the release is published, unless that waits for a merge.
     """
     now = timezone.now()
     judged = state == Job.State.DONE
@@ -145,7 +145,8 @@ def job_close(*, job: Job, state: str, reason: str) -> None:
     if job.first:
         _submission_close(submission=job.submission, error="" if judged else reason, now=now)
     if judged:
-        if job.submission.runs.filter(outcome="passed").exists():
+        passed = job.submission.runs.filter(outcome="passed").exists()
+        if passed and job.submission.publishes:
             release_publish(release=job.submission.release)
             release_credit(release=job.submission.release)
         retry_schedule(job=job)

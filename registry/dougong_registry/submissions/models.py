@@ -34,6 +34,8 @@ class Submission(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     profile = models.CharField(max_length=32, default="first")
     """How thoroughly the judge measures at first; the runner knows the profiles."""
+    publishes = models.BooleanField(default=True)
+    """Whether passing is enough; a pull request's must be reviewed and merged first."""
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -18,9 +18,15 @@ from dougong_registry.submissions.queue import new_nonce
 
 
 def submission_create(
-    *, submitter: Identity, chunks: Iterable[bytes], filename: str
+    *, submitter: Identity, chunks: Iterable[bytes], filename: str, publishes: bool = True
 ) -> tuple[Submission, bool]:
     """Take a wheel in and queue its judgement.
+
+    Args:
+        submitter: Whose it is.
+        chunks: Its bytes.
+        filename: Its name, as pip knows wheels.
+        publishes: Whether it is offered to installers once it has passed, and nothing else is due.
 
     Returns:
         The submission, and whether it is new: the same bytes again are the same submission.
@@ -39,7 +45,9 @@ def submission_create(
         try:
             # Bytes first: a row never names bytes that are not there.
             with transaction.atomic():
-                submission = _record(submitter=submitter, info=info, incoming=incoming)
+                submission = _record(
+                    submitter=submitter, info=info, incoming=incoming, publishes=publishes
+                )
         except IntegrityError as error:
             # Someone was faster between our look and our write.
             if known := Submission.objects.filter(sha256=incoming.sha256).first():
@@ -53,12 +61,14 @@ def submission_create(
         incoming.drop()
 
 
-def _record(*, submitter: Identity, info: wheel.WheelInfo, incoming: store.Incoming) -> Submission:
+def _record(
+    *, submitter: Identity, info: wheel.WheelInfo, incoming: store.Incoming, publishes: bool
+) -> Submission:
     release = release_create(
         owner=submitter, wheel=info, sha256=incoming.sha256, size_bytes=incoming.size_bytes
     )
     submission = Submission.objects.create(
-        release=release, submitter=submitter, sha256=incoming.sha256
+        release=release, submitter=submitter, sha256=incoming.sha256, publishes=publishes
     )
     job = Job.objects.create(submission=submission, nonce=new_nonce(), profile=submission.profile)
     event_append(job=job, kind=JobEvent.Kind.QUEUED, message=info.filename)

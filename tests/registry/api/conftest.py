@@ -23,6 +23,7 @@ from dougong_ci.report import signing
 from dougong_ci.report.score import score_cases
 from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Subject, Verdict
 from dougong_registry.campaigns.models import Campaign, Order
+from dougong_registry.forge.models import Build, Delivery, Event, Head, Provenance, Pull, Step
 from dougong_registry.notices.models import Notice
 from dougong_registry.people.services import token_create
 from dougong_registry.reruns.models import Draw, Rerun
@@ -242,6 +243,27 @@ def runner() -> SigningRunner:
 def job(ada: Submitter) -> Job:
     submission = ada.submit().json()["id"]
     return Job.objects.get(submission_id=submission)
+
+
+@pytest.fixture
+def pull(job: Job) -> Pull:
+    """A pull request whose head is the submission of `job`, with a row in each of its tables."""
+    body = {"delivery_id": "1", "body_sha256": "a" * 64, "event": "ping", "outcome": "ignored"}
+    Delivery.objects.create(**body)
+    pull = Pull.objects.create(
+        repository_id=1,
+        number=1,
+        author_id=2,
+        author_login="eve",
+        forge_updated_at=dt.datetime.now(dt.UTC),
+    )
+    submission = job.submission
+    head = Head.objects.create(pull=pull, sha="c" * 40, state="judging", submission=submission)
+    Step.objects.create(head=head, name="lint", title="nothing found")
+    Build.objects.create(head=head, purpose="judge", tree="d" * 40, nonce="nonce")
+    Event.objects.create(pull=pull, head=head, kind="merged", source="merged")
+    Provenance.objects.create(release=submission.release, payload="{}", signature="s", key_id="k")
+    return pull
 
 
 @pytest.fixture

@@ -155,6 +155,30 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("moderation.action", {"approver_id": F("proposer_id"), "executed_at": NOW})
     ],
     "action_trust_needs_approver": [("moderation.action", {"executed_at": NOW})],
+    "delivery_body_hex": [("forge.delivery", {"body_sha256": "E" * 64})],
+    "pull_state_known": [("forge.pull", {"state": "lost"})],
+    "pull_merged_has_commit": [
+        ("forge.pull", {"state": "merged", "merge_sha": sha}) for sha in ("", "main")
+    ],
+    "head_state_known": [("forge.head", {"state": "lost"})],
+    "head_sha_is_a_commit": [("forge.head", {"sha": sha}) for sha in ("", "main", "C" * 40)],
+    "head_stopped_has_reason": [
+        ("forge.head", {"state": state, "reason": ""})
+        for state in ("rejected", "errored", "quarantined")
+    ],
+    "head_judged_has_submission": [
+        ("forge.head", {"state": state, "submission_id": None})
+        for state in ("judging", "review", "publishing", "published")
+    ],
+    "step_name_known": [("forge.step", {"name": "dance"})],
+    "step_outcome_known": [("forge.step", {"outcome": "fine"})],
+    "build_purpose_known": [("forge.build", {"purpose": "fun"})],
+    "build_state_says_what": [
+        ("forge.build", {"state": "lost"}),
+        ("forge.build", {"state": "done", "sha256": ""}),
+        ("forge.build", {"state": "failed", "error": ""}),
+        ("forge.build", {"state": "errored", "error": ""}),
+    ],
     "place_kind_known": [("boards.place", {"kind": "lost"})],
     "place_ranked_has_speedup": [("boards.place", {"kind": "ranked", "speedup": None})],
     "heading_led_if_ranked": [("boards.heading", {"ranked": 1, "leader_speedup": None})],
@@ -236,6 +260,13 @@ FRESH: dict[str, dict[str, Any]] = {
     "reruns.rerun": {"first_id": "unused run"},
     "notices.notice": {"mode": "train"},
     "moderation.action": {"target": "another"},
+    "forge.delivery": {"delivery_id": "another", "body_sha256": HEX},
+    "forge.pull": {"number": 999},
+    "forge.head": {"sha": "e" * 40},
+    "forge.step": {"name": "scan"},
+    "forge.build": {"nonce": "another", "round": 2},
+    "forge.event": {"source": "another"},
+    "forge.provenance": {"release_id": "unused release"},
     "boards.place": {"run_id": "another"},
     "boards.heading": {"mode": "train"},
     "contributions.contribution": {"source": "another", "replaces_id": "unused contribution"},
@@ -262,7 +293,7 @@ TOGETHER = {"not_before": "retry", "cause": "retry"}
 
 
 @pytest.fixture
-def full(ada, runner, job, verdict_of, wheel_of, upkeep):
+def full(ada, runner, job, verdict_of, wheel_of, upkeep, pull):
     """A row in every table and no guard, so that only the constraints are in the way."""
     runner.claim(job)
     runner.discover(job)

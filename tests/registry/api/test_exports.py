@@ -284,6 +284,7 @@ def test_the_manifest_counts_and_hashes_what_is_there(out):
     assert manifest["tables"]["advisories.revocation"]["rows"] == 3
     assert manifest["tables"]["storage.location"]["rows"] == 1
     assert manifest["private"] == [
+        "forge.build.nonce",
         "people.apitoken",
         "requests.allowance",
         "requests.reply",
@@ -343,6 +344,7 @@ def test_every_column_that_sounds_secret_is_decided():
     public = {
         "advisories.revocation.signature",
         "advisories.signingkey.public_key",
+        "forge.provenance.signature",
         "runs.run.signature",
         "runs.runner.public_key",
     }

@@ -9,6 +9,7 @@ from django.db.models import F
 from dougong_registry.advisories.services import advisory_publish
 from dougong_registry.campaigns.models import Campaign, Order
 from dougong_registry.contributions.roles import affiliation_state, role_found, sponsor_add
+from dougong_registry.forge.models import Build, Head, Pull
 from dougong_registry.guards.install import install
 from dougong_registry.guards.rules import GUARDS
 from dougong_registry.moderation.models import Action
@@ -23,7 +24,7 @@ from dougong_registry.submissions.models import Job
 
 
 @pytest.fixture
-def published(ada, runner, job, verdict_of, upkeep):
+def published(ada, runner, job, verdict_of, upkeep, pull):
     """One plugin all the way to the index and back, so that every guarded table has a row."""
     runner.claim(job)
     runner.discover(job)
@@ -148,6 +149,17 @@ FROM_THEN_ON = {
         Notice,
         {"state": "closed", "closed_at": LATER, "closing_run": F("to_run")},
         {"state": "open", "closed_at": None, "closing_run": None},
+    ),
+    "guard_forge_pull_update_merged": (
+        Pull,
+        {"state": "merged", "merge_sha": "c" * 40},
+        {"state": "open"},
+    ),
+    "guard_forge_head_update_published": (Head, {"state": "published"}, {"state": "judging"}),
+    "guard_forge_build_update_over": (
+        Build,
+        {"state": "failed", "error": "why"},
+        {"state": "queued"},
     ),
     "guard_submissions_job_update_over": (Job, {}, {"state": "queued", "finished_at": None}),
 }

@@ -19,6 +19,8 @@ from hypothesis.errors import Unsatisfiable
 
 from dougong_ci.report import signing
 from dougong_registry.advisories.services import advisory_publish
+from dougong_registry.forge.builds import sources_of
+from dougong_registry.forge.models import Build
 from dougong_registry.people.services import token_create
 
 EXAMPLES = 2000
@@ -62,7 +64,7 @@ def kept_open():
 
 
 @pytest.fixture
-def known(ada, runner, job, verdict_of):
+def known(ada, runner, job, verdict_of, pull):
     """Parts of addresses that there is something at: a judged release and its run."""
     runner.claim(job)
     runner.discover(job)
@@ -75,10 +77,14 @@ def known(ada, runner, job, verdict_of):
         severity="low",
         summary="odd rows",
     )
+    build = Build.objects.get()
+    sources_of(build.tree).parent.mkdir(parents=True)
+    sources_of(build.tree).write_bytes(b"sources")
     return {
         "number": advisory.number,
         "submission_id": job.submission_id,
         "job_id": job.pk,
+        "build_id": build.pk,
         "sha256": job.submission.sha256,
         "run_id": run,
         "contract": "norm.rms@1",

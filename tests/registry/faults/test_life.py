@@ -21,6 +21,20 @@ def test_a_hub_killed_at_a_sample_of_moments(program):
     check(program("life.py", "8"), at_least=30)
 
 
+def test_a_hub_killed_at_a_sample_of_moments_of_a_pull_request(program):
+    check(program("forge_life.py", "12", "1"), at_least=20)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.environ.get("DOUGONG_FAULTS") != "whole",
+    reason="every moment takes minutes: DOUGONG_FAULTS=whole",
+)
+@pytest.mark.timeout(900)
+def test_a_hub_killed_at_every_moment_of_a_pull_request(program):
+    check(program("forge_life.py", "6", "6", timeout_s=880.0), at_least=200)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     os.environ.get("DOUGONG_FAULTS") != "whole",

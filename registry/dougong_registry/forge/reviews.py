@@ -1,0 +1,98 @@
+"""Reviews: each is of one commit, counts for its reviewer alone, and never for the author."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from dougong_registry.forge import queue
+from dougong_registry.forge.models import Event, Head, Pull
+from dougong_registry.forge.people import people, rules
+from dougong_registry.forge.pulls.events import event_append
+from dougong_registry.forge.webhooks.payloads import ReviewFacts
+
+APPROVED, CHANGES, DISMISSED = "approved", "changes_requested", "dismissed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Quorum:
+    """Whether a head has been approved by enough people, and by whom."""
+
+    needed: int
+    approvers: Sequence[int]
+    missing: Sequence[str]
+    """What is still asked for, in words; empty where it is met."""
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+
+def review_take(pull: Pull, review: ReviewFacts) -> bool:
+    """Record what a reviewer said of a head; return whether it is news."""
+    if review.state not in (APPROVED, CHANGES, DISMISSED):
+        return False
+    head = Head.objects.filter(pull=pull, sha=review.sha).first()
+    if head is None:
+        return False
+    new = event_append(
+        pull=pull,
+        head=head,
+        kind=review.state,
+        actor_id=review.reviewer_id,
+        source=f"review:{review.id}:{review.state}",
+        review=review.id,
+    )
+    if new:
+        queue.advance_later(head.pk)
+    return new
+
+
+def approvals_dismiss(head: Head) -> None:
+    """Take the approvals of a head that gave way back, in the caller's transaction."""
+    for reviewer, event in _standing(head).items():
+        if event.kind == APPROVED:
+            event_append(
+                pull=head.pull,
+                head=head,
+                kind=DISMISSED,
+                actor_id=reviewer,
+                source=f"dismissed:{event.pk}",
+                because="superseded",
+            )
+
+
+def _standing(head: Head) -> dict[int, Event]:
+    """Return the last thing each reviewer said of a head."""
+    said = Event.objects.filter(head=head, kind__in=(APPROVED, CHANGES, DISMISSED))
+    return {event.actor_id: event for event in said.order_by("pk") if event.actor_id is not None}
+
+
+def quorum(head: Head) -> Quorum:
+    """Count who approved a head under the policy of its level."""
+    rule, known = rules()[head.level or "L2"], people()
+    standing = {
+        reviewer: event.kind
+        for reviewer, event in _standing(head).items()
+        if reviewer != head.pull.author_id and reviewer in known
+    }
+    able = [
+        reviewer
+        for reviewer, kind in standing.items()
+        if kind == APPROVED and known[reviewer].at_least(rule.min_role)
+    ]
+    missing = []
+    if len(able) < rule.approvals:
+        missing.append(f"{len(able)} of {rule.approvals} approvals by a {rule.min_role}")
+    affiliations = {known[reviewer].affiliation for reviewer in able} - {""}
+    if rule.distinct_affiliations > 1 and len(affiliations) < rule.distinct_affiliations:
+        missing.append(f"approvals from {rule.distinct_affiliations} affiliations")
+    if objecting := [reviewer for reviewer, kind in standing.items() if kind == CHANGES]:
+        missing.append(f"changes were asked for by {len(objecting)} of the reviewers")
+    if timezone.now() < head.created_at + dt.timedelta(days=rule.comment_days):
+        missing.append(f"open for comments for {rule.comment_days} days")
+    return Quorum(needed=rule.approvals, approvers=sorted(able), missing=missing)
