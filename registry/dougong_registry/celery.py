@@ -13,6 +13,19 @@ from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dougong_registry.settings")
 
+_FORGE = {
+    "go on with pull requests": {
+        "task": "dougong_registry.forge.tasks.sweep",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
+    "ask the forge": {
+        "task": "dougong_registry.forge.tasks.poll",
+        "schedule": float(settings.FORGE_POLL_S),
+        "options": {"expires": float(settings.FORGE_POLL_S), "queue": "forge"},
+    },
+}
+
 app = Celery("dougong_registry")
 app.conf.update(
     broker_url=settings.DOUGONG_BROKER_URL,
@@ -60,17 +73,7 @@ app.conf.update(
             "schedule": 24 * 3600.0,
             "options": {"expires": 24 * 3600.0},
         },
-        # Without a forge both do nothing.
-        "go on with pull requests": {
-            "task": "dougong_registry.forge.tasks.sweep",
-            "schedule": 10.0,
-            "options": {"expires": 10.0},
-        },
-        "ask the forge": {
-            "task": "dougong_registry.forge.tasks.poll",
-            "schedule": float(settings.DOUGONG_FORGE_POLL_S),
-            "options": {"expires": float(settings.DOUGONG_FORGE_POLL_S)},
-        },
+        **(_FORGE if settings.FORGE else {}),
     },
 )
 app.autodiscover_tasks(

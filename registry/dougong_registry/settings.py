@@ -46,8 +46,8 @@ RATES = environment.rates(
 DOUGONG_PROXIES = int(os.environ.get("DOUGONG_PROXIES", "0"))
 
 # Whose pull requests become submissions; nothing by default.
-DOUGONG_FORGE = environment.forge(os.environ)
-DOUGONG_FORGE_POLL_S = environment.count(os.environ, "DOUGONG_FORGE_POLL_S", 600)
+FORGE = environment.forge(os.environ)
+FORGE_POLL_S = environment.count(os.environ, "DOUGONG_FORGE_POLL_S", 600)
 
 # How long a page for everybody is kept; it is at most this much behind its data.
 PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "2"))

@@ -29,3 +29,21 @@ def test_a_share_is_between_nothing_and_all():
 def test_a_rate_that_cannot_be_read_is_an_error_with_the_way_out(word):
     with pytest.raises(ValueError, match="write name=seconds/burst with a name of release, yank"):
         environment.rates({"DOUGONG_RATES": word}, **KNOWN)
+
+
+def test_a_forge_is_served_whole_or_not_at_all():
+    whole = {
+        "DOUGONG_FORGE_REPOSITORY": "acme/dougong",
+        "DOUGONG_FORGE_REPOSITORY_ID": "1",
+        "DOUGONG_FORGE_APP_ID": "2",
+        "DOUGONG_FORGE_INSTALLATION_ID": "3",
+        "DOUGONG_FORGE_PRIVATE_KEY": "app.pem",
+    }
+    assert environment.forge({}) == {}
+    assert environment.forge(whole)["REPOSITORY_ID"] == "1"
+    for name in whole:
+        with pytest.raises(ValueError, match=name):
+            environment.forge({**whole, name: ""})
+    for name in ("DOUGONG_FORGE_REPOSITORY_ID", "DOUGONG_FORGE_REPOSITORY"):
+        with pytest.raises(ValueError, match=name):
+            environment.forge({**whole, name: "dougong"})

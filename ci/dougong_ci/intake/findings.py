@@ -29,9 +29,14 @@ class StoppedError(Exception):
 
 def lint(rule: str, message: str, path: str = "", line: int = 1) -> Finding:
     """Return a finding of the first stage."""
-    return Finding(stage=LINT, rule=rule, message=message, path=path, line=line)
+    return Finding(stage=LINT, rule=rule, message=_text(message), path=_text(path), line=line)
 
 
 def scan(rule: str, message: str, path: str = "", line: int = 1) -> Finding:
     """Return a finding of the second stage."""
-    return Finding(stage=SCAN, rule=rule, message=message, path=path, line=line)
+    return Finding(stage=SCAN, rule=rule, message=_text(message), path=_text(path), line=line)
+
+
+def _text(words: str) -> str:
+    """Spell out bytes of file names that are no text, which neither JSON nor a database holds."""
+    return words.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -40,7 +40,7 @@ def folder() -> Path:
 
 def configured() -> Config | None:
     """Return the configuration; None where the hub serves no forge, which is the default."""
-    values: Mapping[str, str] = settings.DOUGONG_FORGE
+    values: Mapping[str, str] = settings.FORGE
     if not values:
         return None
     owner, _, name = values["REPOSITORY"].partition("/")

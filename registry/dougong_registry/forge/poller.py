@@ -24,7 +24,7 @@ def poll(forge: Forge, since: dt.datetime | None = None) -> int:
         forge: Whom to ask.
         since: How far to look back; by default three days, or three polls where that is more.
     """
-    back_s = max(BACK_S, 3 * settings.DOUGONG_FORGE_POLL_S)
+    back_s = max(BACK_S, 3 * settings.FORGE_POLL_S)
     since = since or timezone.now() - dt.timedelta(seconds=back_s)
     count = 0
     for facts in list(forge.pulls(since)):

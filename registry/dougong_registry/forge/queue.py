@@ -28,7 +28,7 @@ def advance_later(head_id: int) -> None:
 
 def advance_send(head_id: int) -> bool:
     """Send a head to the hub's queue now; return whether the broker took it."""
-    return _send(ADVANCE, [head_id], "hub")
+    return _send(ADVANCE, [head_id], "forge")
 
 
 def build_send(build_id: int, nonce: str, hub_url: str) -> bool:

@@ -142,6 +142,8 @@ class Launch:
             for number in range(1, workers + 1):
                 self._supervisor.start(stack.worker(number))
             self._supervisor.start(stack.queue())
+            if (forge := stack.forge()) is not None:
+                self._supervisor.start(forge)
             self._supervisor.start(stack.clock())
             self._supervisor.until(lambda: _answers(client), web, timeout_s=_READY_TIMEOUT_S)
 

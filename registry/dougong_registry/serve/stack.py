@@ -6,13 +6,14 @@ import os
 import sys
 from pathlib import Path
 
+from dougong_registry import environment
 from dougong_registry.serve import valkey
 from dougong_registry.serve.child import Spec
 from dougong_registry.serve.errors import UpError
 from dougong_registry.serve.home import MARK, Home
 
-STOP_ORDER = ("web", ("worker", "queue", "clock"), "valkey")
-_HUB_SECRETS = ("DOUGONG_SECRET_KEY", "DOUGONG_DATABASE_URL")
+STOP_ORDER = ("web", ("worker", "queue", "forge", "clock"), "valkey")
+_HUB_SECRETS = ("DOUGONG_SECRET_KEY", "DOUGONG_DATABASE_URL", *environment.FORGE)
 _PYTHON = (sys.executable, "-P")  # -P: the state folder must not become a place to import from
 
 
@@ -54,6 +55,15 @@ class Stack:
     def queue(self) -> Spec:
         """The worker of the hub's own short tasks."""
         return self._celery("queue", "dougong_registry.celery:app", "worker", "-Q", "hub")
+
+    def forge(self) -> Spec | None:
+        """The worker of what a forge is asked, apart so that the hub's tasks never wait for it.
+
+        None where the hub serves no forge.
+        """
+        if not environment.forge(self._env):
+            return None
+        return self._celery("forge", "dougong_registry.celery:app", "worker", "-Q", "forge")
 
     def clock(self) -> Spec:
         """Send the hub's periodic tasks.

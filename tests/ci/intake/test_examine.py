@@ -106,6 +106,15 @@ def test_a_file_name_that_acts_elsewhere_is_stopped(look, plugin):
     assert rules == {"name"}
 
 
+@pytest.mark.parametrize(
+    "path", [f"{FOLDER}/x\udcff.py", "contrib/x\udcff/pyproject.toml", "ci/\udcff.py"]
+)
+def test_a_file_name_that_is_no_text_is_stopped_in_words_that_are(look, plugin, path):
+    for finding in look({**plugin(), path: "x"}).findings:
+        assert finding.stage == "lint"
+        assert (finding.message + finding.path).encode()
+
+
 # Put together here, so that no scanner takes this file for a leak.
 @pytest.mark.parametrize(
     "secret",

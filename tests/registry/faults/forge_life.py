@@ -188,7 +188,7 @@ def main():
     (home / "people.toml").write_text(scene.PEOPLE)
     upstream = scene.made.Made(home / "upstream")
     forge = scene.fake.Forge()
-    settings.DOUGONG_FORGE = scene.forge_settings(forge, upstream, key, home / "people.toml")
+    settings.FORGE = scene.forge_settings(forge, upstream, key, home / "people.toml")
     life.call_command("migrate", interactive=False, verbosity=0)
     import githubkit  # noqa: F401 - loaded once here, and not again by each of the children
 

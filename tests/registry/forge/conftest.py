@@ -251,7 +251,7 @@ def folder(settings, tmp_path, db):
 def config(settings, forge, upstream, app_key, tmp_path):
     people = tmp_path / "people.toml"
     people.write_text(PEOPLE)
-    settings.DOUGONG_FORGE = forge_settings(forge, upstream, app_key, people)
+    settings.FORGE = forge_settings(forge, upstream, app_key, people)
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_other_events_and_repositories_are_ignored_on_purpose(hub, message, forg
 
 
 def test_a_hub_without_a_forge_has_no_such_door(client, settings):
-    settings.DOUGONG_FORGE = {}
+    settings.FORGE = {}
     assert client.post("/api/v1/forge/deliveries").status_code == 404
 
 

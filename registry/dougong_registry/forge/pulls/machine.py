@@ -42,6 +42,8 @@ SOON_S = 10
 MAX_FAILURES = 8
 MAX_WAIT_S = 3600
 
+MISSHAPEN = (KeyError, TypeError, ValueError)
+
 logger = logging.getLogger(__name__)
 
 
@@ -59,7 +61,8 @@ def advance(config: Config, forge: Forge, head_id: int) -> None:
         try:
             move = _held(head) or stage(config, forge, head)
             went_on = _stand(head, move)
-        except (GitError, Problem, OSError, DatabaseError, InterfaceError) as error:
+        # The forge's answers and a stranger's objects may be of any shape; the head must not hang.
+        except (GitError, Problem, OSError, DatabaseError, InterfaceError, *MISSHAPEN) as error:
             _failed(head_id, error)
             return
         if not went_on:
