@@ -99,7 +99,7 @@ FORGE = (
     "DOUGONG_FORGE_API_URL",
     "DOUGONG_FORGE_GIT_URL",
 )
-_FORGE_NEEDED, _FORGE_NUMBERS = FORGE[:5], (FORGE[1], FORGE[3])
+_FORGE_NEEDED, _FORGE_NUMBERS = FORGE[:5], FORGE[1:4]
 
 
 def forge(environ: Mapping[str, str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Forge:
 
         self._root = f"/repos/{config.owner}/{config.name}"
         self._repository_id = config.repository_id
-        self.app_id = int(config.app_id) if config.app_id.isdecimal() else 0
+        self._app_id = config.app_id
         self._github = GitHub(
             AppInstallationAuthStrategy(
                 config.app_id, config.private_key.read_text("ascii"), config.installation_id
@@ -91,7 +91,7 @@ class Forge:
 
     def check_runs(self, sha: str) -> Iterator[dict[str, Any]]:
         """Yield the check runs of this App on a commit."""
-        query = {"filter": "all", "app_id": self.app_id} if self.app_id else {"filter": "all"}
+        query = {"filter": "all", "app_id": self._app_id}
         yield from self._pages(f"/commits/{sha}/check-runs", query, "check_runs")
 
     def check_create(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Forge:
         """Return the id of this App's comment that begins with a marker, if there is one."""
         for row in self._pages(f"/issues/{number}/comments", {}):
             via = row.get("performed_via_github_app") or {}
-            if via.get("id") == self.app_id and str(row["body"]).startswith(marker):
+            if via.get("id") == self._app_id and str(row["body"]).startswith(marker):
                 return int(row["id"])
         return None
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-NEEDED = ("REPOSITORY", "REPOSITORY_ID", "APP_ID", "INSTALLATION_ID", "PRIVATE_KEY")
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -18,7 +16,7 @@ class Config:
     repository_id: int
     owner: str
     name: str
-    app_id: str
+    app_id: int
     installation_id: int
     private_key: Path
     webhook_secret: str
@@ -49,7 +47,7 @@ def configured() -> Config | None:
         repository_id=int(values["REPOSITORY_ID"]),
         owner=owner,
         name=name,
-        app_id=values["APP_ID"],
+        app_id=int(values["APP_ID"]),
         installation_id=int(values["INSTALLATION_ID"]),
         private_key=Path(values["PRIVATE_KEY"]),
         webhook_secret=values.get("WEBHOOK_SECRET", ""),
