@@ -201,13 +201,17 @@ class Hub:
         job = Job.objects.get(submission=head.submission, retry=0)
         assert self.runner.claim(job).status_code == 200
         assert self.runner.discover(job, name).status_code == 200
+        answer = self.runner.send(job, self.verdict(job, name, head, **values))
+        assert answer.status_code == 201, answer.content
+        assert self.runner.complete(job).status_code == 200
+
+    def verdict(self, job: Job, name: str, head: Head, **values: Any) -> Any:
+        """What a judge would say of an operator of a head's release."""
         verdict = hub_made.verdict_of(job, name, **values)
         release = head.submission.release
         verdict.subject.distribution = release.plugin.name
         verdict.subject.version = release.version
-        answer = self.runner.send(job, verdict)
-        assert answer.status_code == 201, answer.content
-        assert self.runner.complete(job).status_code == 200
+        return verdict
 
     def to_review(self, files: Any = None, number: int = 1, **who: Any) -> Head:
         """Take a pull request as far as its review."""

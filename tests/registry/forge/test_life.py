@@ -13,6 +13,7 @@ from dougong_registry.boards.models import Place
 from dougong_registry.forge.models import Event
 from dougong_registry.forge.provenance import pae
 from dougong_registry.plugins.models import Release
+from dougong_registry.submissions.models import Job
 
 AUTHOR, REVIEWER, SECOND, STRANGER = 5, 11, 12, 66
 
@@ -199,6 +200,30 @@ def test_a_rejected_operator_is_not_published_even_if_merged(hub, plugin):
     hub.merge()
     hub.go()
     assert not listed(hub)
+
+
+def test_a_busy_machine_decides_nothing(hub, plugin):
+    head = hub.propose(plugin())
+    hub.go()
+    hub.comment(REVIEWER, f"/dougong unblock {head.sha[:12]}")
+    hub.go()
+    hub.build()
+    hub.go()
+    hub.judge(head, outcome="inconclusive", code="INCONCLUSIVE_NOISE")
+    hub.go()
+    head.refresh_from_db()
+    assert head.state == "judging"
+    assert hub.check(head, "correctness")["conclusion"] == "success"
+    assert hub.check(head, "speed")["status"] == "in_progress"
+    retry = Job.objects.get(submission=head.submission, retry=1)
+    assert hub.runner.claim(retry).status_code == 200
+    verdict = hub.verdict(retry, "acme/rms", head)
+    assert hub.runner.send(retry, verdict).status_code == 201
+    assert hub.runner.complete(retry).status_code == 200
+    hub.go()
+    head.refresh_from_db()
+    assert head.state == "review"
+    assert hub.check(head, "speed")["conclusion"] == "success"
 
 
 @pytest.mark.parametrize(("outcome", "state"), [("failed", "rejected"), ("errored", "errored")])

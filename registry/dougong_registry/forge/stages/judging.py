@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from dougong_registry.forge.client import Forge
@@ -29,7 +30,7 @@ def judging(config: Config, forge: Forge, head: Head) -> Move:
     if open_runs := [run for run in runs if run.outcome != "passed"]:
         waiting = Job.objects.filter(submission=submission, state__in=("queued", "leased"))
         if waiting.exists():
-            return wait(head, *_say(runs))
+            return wait(head, *(_unsettled(said) for said in _say(runs)))
         why = "; ".join(f"{run.operator.name}: {run.outcome} {run.code}" for run in open_runs)
         return Move(state="errored", reason=f"could not be told: {why}", say=_say(runs))
     review = Say(name="review", outcome="running", title="Waiting for approvals")
@@ -54,6 +55,14 @@ def _stopped(state: str, reason: str) -> Move:
         for name in ("correctness", "speed")
     ]
     return Move(state=state, reason=reason, say=say)
+
+
+def _unsettled(said: Say) -> Say:
+    """Turn what could not be told into what cannot be told yet: it is judged again."""
+    if said.outcome != "errored":
+        return said
+    title = "Could not be told yet; it is judged again when the machine is quieter"
+    return dataclasses.replace(said, outcome="running", title=title)
 
 
 def _say(runs: Sequence[Run]) -> list[Say]:
