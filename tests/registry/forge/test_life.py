@@ -202,6 +202,22 @@ def test_a_rejected_operator_is_not_published_even_if_merged(hub, plugin):
     assert not listed(hub)
 
 
+def test_a_reviewer_who_thinks_better_of_it_stops_the_publication(hub):
+    head = hub.to_review()
+    hub.approve(REVIEWER, SECOND, sha=head.sha)
+    hub.merge()
+    hub.go()
+    hub.approve(SECOND, sha=head.sha, state="CHANGES_REQUESTED")
+    hub.build()
+    hub.go()
+    head.refresh_from_db()
+    assert (head.state, listed(hub)) == ("review", False)
+    hub.approve(SECOND, sha=head.sha)
+    hub.go()
+    head.refresh_from_db()
+    assert (head.state, listed(hub)) == ("published", True)
+
+
 def test_a_busy_machine_decides_nothing(hub, plugin):
     head = hub.propose(plugin())
     hub.go()

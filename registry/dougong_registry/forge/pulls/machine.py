@@ -82,6 +82,8 @@ def _stand(seen: Head, move: Move) -> bool:
     head = Head.objects.select_for_update(of=("self",)).select_related("pull").get(pk=seen.pk)
     if (head.state, head.round) != (seen.state, seen.round):
         return head.state in STAGES
+    if head.pull.held_reason and head.state in HELD_BACK and move.state != head.state:
+        return False  # somebody put it on hold meanwhile, and woke it to say so
     said = [step_set(head, each) for each in move.say]
     moved = move.state != head.state
     head.state, head.reason, head.failures = move.state, move.reason.replace("\0", ""), 0

@@ -13,6 +13,7 @@ from dougong_registry.forge.credit import credit
 from dougong_registry.forge.models import Head
 from dougong_registry.forge.provenance import provenance_record
 from dougong_registry.forge.pulls.events import event_append
+from dougong_registry.forge.reviews import quorum
 from dougong_registry.forge.stages.examining import code, mirror
 from dougong_registry.forge.stages.move import Move, Say, wait
 from dougong_registry.plugins.models import Release
@@ -24,6 +25,8 @@ from dougong_registry.submissions.models import Submission
 
 def publishing(config: Config, forge: Forge, head: Head) -> Move:
     """Hold the merged tree, the wheel built from it and the stored bytes to what was judged."""
+    if not quorum(head).met:
+        return Move(state="review")  # somebody thought better of it
     repository = mirror(config)
     merged, submission = head.pull.merge_sha, head.submission
     assert submission is not None  # noqa: S101 - a constraint of the table says so
