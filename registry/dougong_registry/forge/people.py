@@ -1,17 +1,14 @@
-"""Who may review and command, by the forge's numeric id, and how many of them a change needs."""
+"""Who may review and command, by the forge's numeric id."""
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from dougong_registry.forge.config import configured
 from dougong_registry.problem import Unavailable
 
-POLICY = Path(__file__).with_name("review-2026.1.toml")
 ROLES = ("reviewer", "maintainer")
 """From the least to the most."""
 
@@ -27,16 +24,6 @@ class Person:
     def at_least(self, role: str) -> bool:
         """Whether the role is this one or above it."""
         return ROLES.index(self.role) >= ROLES.index(role)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What a change of one level needs."""
-
-    approvals: int
-    min_role: str
-    distinct_affiliations: int = 1
-    comment_days: int = 0
 
 
 def people() -> dict[int, Person]:
@@ -66,10 +53,3 @@ def people() -> dict[int, Person]:
                 f"DOUGONG_FORGE_PEOPLE: a role is one of {', '.join(ROLES)}, got {person.role!r}"
             )
     return found
-
-
-@cache
-def rules() -> dict[str, Rule]:
-    """Return the policy: what each level needs."""
-    tables = tomllib.loads(POLICY.read_text("utf-8"))
-    return {level: Rule(**table) for level, table in tables.items() if isinstance(table, dict)}

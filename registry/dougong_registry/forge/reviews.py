@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
+from dougong_registry.contributions.policy import policy_in_force
 from dougong_registry.forge import queue
 from dougong_registry.forge.models import Event, Head, Pull
-from dougong_registry.forge.people import people, rules
+from dougong_registry.forge.people import people
 from dougong_registry.forge.pulls.events import event_append
 from dougong_registry.forge.webhooks.payloads import ReviewFacts
 
@@ -46,6 +47,7 @@ def review_take(pull: Pull, review: ReviewFacts) -> bool:
         actor_id=review.reviewer_id,
         source=f"review:{review.id}:{review.state}",
         review=review.id,
+        login=review.login,
     )
     if new:
         queue.advance_later(head.pk)
@@ -74,7 +76,7 @@ def _standing(head: Head) -> dict[int, Event]:
 
 def quorum(head: Head) -> Quorum:
     """Count who approved a head under the policy of its level."""
-    rule, known = rules()[head.level or "L2"], people()
+    rule, known = policy_in_force().level(head.level or "L2").approvals, people()
     standing = {
         reviewer: event.kind
         for reviewer, event in _standing(head).items()
@@ -86,13 +88,13 @@ def quorum(head: Head) -> Quorum:
         if kind == APPROVED and known[reviewer].at_least(rule.min_role)
     ]
     missing = []
-    if len(able) < rule.approvals:
-        missing.append(f"{len(able)} of {rule.approvals} approvals by a {rule.min_role}")
+    if len(able) < rule.count:
+        missing.append(f"{len(able)} of {rule.count} approvals by a {rule.min_role}")
     affiliations = {known[reviewer].affiliation for reviewer in able} - {""}
-    if rule.distinct_affiliations > 1 and len(affiliations) < rule.distinct_affiliations:
-        missing.append(f"approvals from {rule.distinct_affiliations} affiliations")
+    if len(affiliations) < rule.affiliations:
+        missing.append(f"approvals from {rule.affiliations} affiliations")
     if objecting := [reviewer for reviewer, kind in standing.items() if kind == CHANGES]:
         missing.append(f"changes were asked for by {len(objecting)} of the reviewers")
-    if timezone.now() < head.created_at + dt.timedelta(days=rule.comment_days):
-        missing.append(f"open for comments for {rule.comment_days} days")
-    return Quorum(needed=rule.approvals, approvers=sorted(able), missing=missing)
+    if timezone.now() < head.created_at + dt.timedelta(days=rule.open_days):
+        missing.append(f"open for comments for {rule.open_days} days")
+    return Quorum(needed=rule.count, approvers=sorted(able), missing=missing)

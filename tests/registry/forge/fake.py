@@ -81,7 +81,12 @@ class Forge:
         self.change(number, state="closed", merged_at=now, merge_commit_sha=commit)
 
     def review(self, number: int, reviewer: int, sha: str, state: str = "APPROVED"):
-        made = {"id": self.next_id(), "user": {"id": reviewer}, "commit_id": sha, "state": state}
+        made = {
+            "id": self.next_id(),
+            "user": {"id": reviewer, "login": f"person-{reviewer}"},
+            "commit_id": sha,
+            "state": state,
+        }
         self.reviews.setdefault(number, []).append(made)
         return made
 

@@ -10,6 +10,7 @@ import pytest
 from dougong_ci.report import signing
 from dougong_registry.advisories.models import SigningKey
 from dougong_registry.boards.models import Place
+from dougong_registry.contributions.models import Contribution
 from dougong_registry.forge.models import Event
 from dougong_registry.forge.provenance import pae
 from dougong_registry.plugins.models import Release
@@ -67,6 +68,14 @@ def test_a_strangers_operator_gets_in(hub, plugin):
     assert (credited.actor_id, credited.detail["level"]) == (AUTHOR, "L2")
     release = Release.objects.get()
     assert release.plugin.owner.external_id == str(AUTHOR)
+    ledger = Contribution.objects.order_by("pk").values_list("person__external_id", "kind", "level")
+    assert sorted(ledger) == sorted(
+        [
+            (str(AUTHOR), "change", "L2"),
+            (str(REVIEWER), "review", ""),
+            (str(SECOND), "review", ""),
+        ]
+    )
 
     answer = hub.client.get(f"/api/v1/artifacts/{release.artifact.sha256}/provenance").json()
     payload = base64.b64decode(answer["payload"])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from dougong_registry.forge import builds
 from dougong_registry.forge.client import Forge
 from dougong_registry.forge.config import Config
-from dougong_registry.forge.models import Build, Head, Pull
+from dougong_registry.forge.credit import identity_of
+from dougong_registry.forge.models import Build, Head
 from dougong_registry.forge.stages.examining import code, mirror
 from dougong_registry.forge.stages.move import Move, Say, wait
-from dougong_registry.people.models import Identity
-from dougong_registry.people.services import identity_ensure
 from dougong_registry.problem import Forbidden, Problem, Refused, Unavailable
 from dougong_registry.requests.rates import TooOften
 from dougong_registry.submissions.models import Submission
@@ -64,7 +61,7 @@ def _submit(head: Head, build: Build) -> Submission:
     if name != canonicalize_name(head.plugin):
         raise Refused(f"the build gave {name} {version}, the folder is {head.plugin}")
     wheel = builds.wheel_of(build)
-    author = author_of(head.pull)
+    author = identity_of(head.pull.author_id, head.pull.author_login)
     with wheel.open("rb") as file:
         submission, _ = submission_create(
             submitter=author,
@@ -77,9 +74,3 @@ def _submit(head: Head, build: Build) -> Submission:
     if submission.sha256 != build.sha256:
         raise Unavailable("the wheel is not what the worker sent any more")
     return submission
-
-
-def author_of(pull: Pull) -> Identity:
-    """Return who the author is on the hub: known by the forge's id, shown by the login."""
-    login = re.sub(r"[^A-Za-z0-9-]+", "-", pull.author_login).strip("-") or "ghost"
-    return identity_ensure(login=login, provider="github", external_id=str(pull.author_id))

@@ -79,7 +79,7 @@ def _publish(head: Head) -> None:
         release=f"{release.plugin.canonical} {release.version}",
         sha256=submission.sha256,
     )
-    credit(head)
+    credit(head, release)
 
 
 def _quarantined(reason: str) -> Move:

@@ -57,6 +57,7 @@ class ReviewFacts:
 
     id: int
     reviewer_id: int
+    login: str
     sha: str
     state: str
     """`approved`, `changes_requested`, `dismissed`; what else there is decides nothing."""
@@ -120,6 +121,7 @@ def review_facts(review: Mapping[str, Any]) -> ReviewFacts:
     return ReviewFacts(
         id=int(review["id"]),
         reviewer_id=int(user["id"]),
+        login=str(user["login"]),
         sha=str(review["commit_id"] or ""),
         state=str(review["state"]).lower(),
     )
