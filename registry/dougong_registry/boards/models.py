@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 from dougong_registry.plugins.models import OperatorName
 
@@ -97,7 +98,7 @@ class Heading(Keyed):
     leader_speedup = models.FloatField(null=True)
     leader_ci_low = models.FloatField(null=True)
     leader_ci_high = models.FloatField(null=True)
-    changed_at = models.DateTimeField(auto_now=True)
+    changed_at = models.DateTimeField(default=timezone.now)
     """When a place of it was last made anew."""
 
     class Meta:

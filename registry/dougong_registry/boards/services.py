@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Count, Prefetch, Q
+from django.utils import timezone
 
 from dougong_registry.boards.models import Heading, Place
 from dougong_registry.boards.ranking import MIN_COVERAGE
@@ -81,6 +82,7 @@ def _head(key: Key) -> None:
     leader = places.filter(kind="ranked").order_by("-speedup", "pk").first()
     for name, value in {
         **counts,
+        "changed_at": timezone.now(),
         "leader": leader.operator if leader else "",
         "leader_run_id": leader.run_id if leader else "",
         "leader_confirmed": leader is not None and leader.confirmed,

@@ -56,9 +56,8 @@ def test_the_queue_is_told_by_kind_of_machine_priority_and_state(job, runner):
 def test_a_retry_before_its_time_waits_and_asks_for_no_judge(job):
     soon = timezone.now() + dt.timedelta(minutes=5)
     retry = {"hardware_class": "cpu-test", "priority": "low"}
-    Job.objects.create(
-        submission=job.submission, device="cuda", nonce="n", retry=1, not_before=soon, **retry
-    )
+    again = {"retry": 1, "cause": "retry", "not_before": soon}
+    Job.objects.create(submission=job.submission, device="cuda", nonce="n", **again, **retry)
     assert scrape(**retry, device="cuda", state="waiting")["dougong_queue_jobs"] == 1
     assert scrape(**retry, device="cuda", state="queued")["dougong_queue_jobs"] == 0
     assert scrape(**retry)["dougong_queue_oldest_seconds"] == 0
