@@ -11,7 +11,7 @@ from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Missing
 from dougong_registry.search import selectors as search
 
-HISTORY = 100
+HISTORY = 50
 """Releases and runs of one page, the newest."""
 
 

@@ -38,8 +38,10 @@ def plugins_list(
     plugins = Plugin.objects.all()
     if owner is not None:
         plugins = plugins.filter(owner=owner)
-    found = with_counts(matching(plugins, q)).order_by("canonical")
-    return tuple(map(plugin_row, found[offset : offset + limit]))
+    keys = matching(plugins, q).order_by("canonical").values_list("pk", flat=True)
+    # What is skipped is not counted: PostgreSQL would do it for every row before the page.
+    page = Plugin.objects.filter(pk__in=list(keys[offset : offset + limit]))
+    return tuple(map(plugin_row, with_counts(page).order_by("canonical")))
 
 
 def with_counts(plugins: QuerySet[Plugin]) -> QuerySet[Plugin]:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dougong_registry.exports.incoming import import_read
 from dougong_registry.problem import Problem
+from dougong_registry.statistics import statistics_refresh
 
 
 class Command(BaseCommand):
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             )
         except Problem as error:
             raise CommandError(error.detail, returncode=2) from error
+        statistics_refresh()
         rows = sum(table.rows for table in found.tables.values())
         self.stdout.write(
             f"{rows} rows of {len(found.tables)} tables imported; audit head {found.audit_head}"

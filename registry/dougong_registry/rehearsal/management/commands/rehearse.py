@@ -15,6 +15,7 @@ from dougong_registry.plugins.models import Plugin
 from dougong_registry.rehearsal.build import Rehearsal, Size
 from dougong_registry.rehearsal.community import Community
 from dougong_registry.search.services import entries_rebuild
+from dougong_registry.statistics import statistics_refresh
 
 COUNTS = ("plugins", "releases", "measurements", "people", "contributions", "seed")
 
@@ -45,3 +46,4 @@ class Command(BaseCommand):
             done = [*track(steps, what, disable=not self.stdout.isatty())]
             made = done[-1] if done else 0
             self.stdout.write(f"{what}: {made} of {total}" if total else f"{what}: {made}")
+        statistics_refresh()
