@@ -22,6 +22,18 @@ class Lane:
     samples_us: Sequence[Sequence[float]]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Restart:
+    """One restart of one series, with what both layouts say of it."""
+
+    kind: str
+    place: int
+    """From the top, among the series."""
+    samples_us: Sequence[float]
+    median_us: float
+    tip: str
+
+
 _LANE = 13.0
 _GAP = 9.0
 _LETTERS = {"candidate": "operator", "baseline": "baseline", "control": "A/A copy"}
@@ -43,68 +55,78 @@ def strip_chart(lanes: Sequence[Lane], *, title: str) -> SafeString:
         return SafeString("")
     medians = ", ".join(f"{_LETTERS[lane.kind]} {_median(lane)}" for lane in shown)
     description = f"{len(every)} raw times in {restarts} restarts. Median: {medians}."
+    rows = [
+        [
+            _restart(lane.kind, place, number, lane.samples_us[number])
+            for place, lane in enumerate(shown)
+            if number < len(lane.samples_us) and lane.samples_us[number]
+        ]
+        for number in range(restarts)
+    ]
     return svg.join(
         [
-            _draw(shown, restarts, every, layout, width, title, description)
+            _draw(rows, len(shown), every, layout, width, title, description)
             for layout, width in (("wide", 880.0), ("narrow", 360.0))
         ]
     )
 
 
+def _restart(kind: str, place: int, number: int, samples: Sequence[float]) -> _Restart:
+    median_us = statistics.median(samples)
+    tip = (
+        f"{_LETTERS[kind]}, restart {number + 1}: median {formats.duration(median_us)} of "
+        f"{len(samples)}, {formats.duration(min(samples))} to {formats.duration(max(samples))}"
+    )
+    return _Restart(kind, place, samples, median_us, tip)
+
+
 def _draw(
-    lanes: Sequence[Lane],
-    restarts: int,
-    every: list[float],
+    rows: Sequence[Sequence[_Restart]],
+    lanes: int,
+    every_us: list[float],
     layout: str,
     width: float,
     title: str,
     description: str,
 ) -> SafeString:
     left, right, top = (96.0 if layout == "wide" else 28.0), width - 14, 8.0
-    band = _LANE * len(lanes) + _GAP
-    bottom = top + band * restarts
-    scale = time_scale(every, left + 8, right)
+    band = _LANE * lanes + _GAP
+    bottom = top + band * len(rows)
+    scale = time_scale(every_us, left + 8, right)
     body = []
     for tick in time_ticks(scale, 90 if layout == "wide" else 76):
         x = scale(tick)
         body.append(svg.line(x, top, x, bottom, "grid"))
         anchor = "end" if x > right - 24 else "middle"
         body.append(svg.text(x, bottom + 18, formats.duration(tick), "tick", anchor))
-    for restart in range(restarts):
-        y = top + band * restart
-        name = f"restart {restart + 1}" if layout == "wide" else f"{restart + 1}"
+    for number, row in enumerate(rows):
+        y = top + band * number
+        name = f"restart {number + 1}" if layout == "wide" else f"{number + 1}"
         body.append(svg.rect(left, y, right - left, band - _GAP + 4, "strip-band", 4))
         body.append(svg.text(left - 10, y + (band - _GAP) / 2 + 6, name, "tick", "end"))
-        for index, lane in enumerate(lanes):
-            if restart < len(lane.samples_us) and lane.samples_us[restart]:
-                centre = y + _LANE * (index + 0.5) + 2
-                body.append(_lane(lane.kind, restart, lane.samples_us[restart], scale, centre))
+        body += [_lane(each, scale, y + _LANE * (each.place + 0.5) + 2) for each in row]
     return svg.frame(layout, width, bottom + 28, title=title, description=description, body=body)
 
 
-def _lane(
-    kind: str, restart: int, samples: Sequence[float], scale: Scale, centre: float
-) -> SafeString:
+def _lane(restart: _Restart, scale: Scale, centre: float) -> SafeString:
     """Draw one restart of one series; alternate rounds sit a little apart so that ties show."""
+    heights = [f" {centre + offset:.1f}h0" for offset in (-2.2, 0.0, 2.2)]
     dots = "".join(
-        f"M{scale(value):.1f} {centre + (index % 3 - 1) * 2.2:.1f}h0"
-        for index, value in enumerate(samples)
+        [
+            f"M{scale(value):.1f}{heights[index % 3]}"
+            for index, value in enumerate(restart.samples_us)
+        ]
     )
-    middle = scale(statistics.median(samples))
-    tip = (
-        f"{_LETTERS[kind]}, restart {restart + 1}: median "
-        f"{formats.duration(statistics.median(samples))} of {len(samples)}, "
-        f"{formats.duration(min(samples))} to {formats.duration(max(samples))}"
-    )
+    middle = scale(restart.median_us)
     return svg.node(
         "g",
         svg.hit(
-            tip,
+            restart.tip,
             svg.rect(scale.start, centre - 6, scale.end - scale.start, 12, "target"),
             svg.node("path", d=dots, class_="dots"),
             svg.line(middle, centre - 6, middle, centre + 6, "median"),
         ),
-        class_=f"lane {kind}",
+        class_=f"lane {restart.kind}",
     )
 
 
