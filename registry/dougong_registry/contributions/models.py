@@ -86,7 +86,12 @@ class Contribution(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index("person", models.F("occurred_at").desc(), name="contribution_of_person"),
+            models.Index(
+                "person",
+                models.F("occurred_at").desc(),
+                models.F("id").desc(),
+                name="contribution_of_person",
+            ),
             models.Index(fields=["level", "id"], name="contribution_of_level"),
             models.Index(fields=["kind", "id"], name="contribution_of_kind"),
             models.Index(fields=["occurred_at"], name="contribution_by_time"),

@@ -28,6 +28,7 @@ from dougong_registry.contributions.models import (
 )
 from dougong_registry.contributions.policy import decide, policy_in_force
 from dougong_registry.paging import Page, page_of
+from dougong_registry.people.models import Identity
 
 MONTHS = 24
 """Drawn and listed at most."""
@@ -65,7 +66,9 @@ def person_record(provider: str, external_id: str, *, limit: int = 50) -> Person
         external_id: Of the identity.
         limit: Contributions at most.
     """
-    who = {"person__provider": provider, "person__external_id": external_id}
+    # By the key itself, so that the newest are read off the index.
+    identity = Identity.objects.filter(provider=provider, external_id=external_id)
+    who = {"person": identity.values_list("pk", flat=True).first()}
     known = Q(replaced_by__isnull=True) | Q(replaced_by__kind="void")
     works = _related().filter(known, **who).exclude(kind="void").order_by("-occurred_at", "-pk")
     acts = RoleAct.objects.filter(**who).select_related("by").order_by("-at", "-pk")
