@@ -37,6 +37,8 @@ def rate_take(*, rate: str, sender: str) -> None:
         TooOften: there is none left.
     """
     every_s, burst = settings.RATES[rate]
+    if not every_s:
+        return
     every, now = dt.timedelta(seconds=every_s), timezone.now()
     with transaction.atomic():
         Allowance.objects.get_or_create(rate=rate, sender=sender[:160], defaults={"full_at": now})

@@ -15,7 +15,7 @@ from django.utils.cache import patch_response_headers
 from django.views.decorators.cache import cache_page
 
 View = Callable[..., HttpResponse]
-LONGEST_S = 60
+LONGEST_S = 300
 """How long a page that has a stamp is kept: it says how long ago things were."""
 
 
@@ -37,7 +37,7 @@ def kept(view: View) -> View:
 
 
 def kept_while(stamp: Callable[..., str]) -> Callable[[View], View]:
-    """Keep what a view answers while its stamp stays the same, a minute at most.
+    """Keep what a view answers while its stamp stays the same, five minutes at most.
 
     Args:
         stamp: Takes what the address gives the view; cheap, and another whenever the page is.
