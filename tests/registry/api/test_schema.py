@@ -24,7 +24,7 @@ from dougong_registry.forge.models import Build
 from dougong_registry.people.services import token_create
 
 EXAMPLES = 2000
-PER_OPERATION = 60
+PER_OPERATION = 44
 
 
 class InProcess:
