@@ -3,14 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Let no connection outlast its request: it would hold the database that is to be dropped."""
-    for each in connections.all():
-        each.settings_dict["CONN_MAX_AGE"] = 0
+def django_db_setup(django_db_setup: None, django_db_blocker: Any):
+    """End what a killed process or a thread left connected, or PostgreSQL drops no database."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ def check(output, *, at_least):
 
 
 def test_a_hub_killed_at_a_sample_of_moments(program):
-    check(program("life.py", "8"), at_least=30)
+    check(program("life.py", "12"), at_least=30)
 
 
 def test_a_hub_killed_at_a_sample_of_moments_of_a_pull_request(program):
