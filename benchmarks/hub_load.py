@@ -46,6 +46,8 @@ MIXES = {
 WARM = 4
 """Times that each address is asked for beforehand, so that every web process has it."""
 P99_BAR_MS = 250.0
+SHARE_BAR = 0.05
+"""Of writes among all requests."""
 WRITERS = 4
 SHARE = 0.056
 """Of writes to reads at the bar: a little over one in twenty, as the reads are over it too."""
@@ -157,6 +159,59 @@ def read(
     return answer | {"requests_per_s": answer["requests"] / seconds}
 
 
+def loaded(
+    url: str, token: str, addresses: list[str], bar: float, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Read and write at once, with a busy core beside it; return what came of both."""
+    writers = [Writer(url, token, rate=bar * SHARE / WRITERS) for _ in range(WRITERS)]
+    pause_ms = 0 if options.flat_out else int(1e3 * options.connections / bar / PACE)
+    with judging():
+        for writer in writers:
+            writer.start()
+        row = read(url, addresses, options.seconds, options.connections, pause_ms)
+        for writer in writers:
+            writer.over.set()
+        for writer in writers:
+            writer.join()
+    accepted = sum(len(writer.accepted) for writer in writers)
+    refused = [each for writer in writers for each in writer.refused]
+    return row | {
+        "bar_per_s": bar,
+        "writes": accepted,
+        "writes_refused": len(refused),
+        "writes_lost": sum(writer.lost() for writer in writers),
+        "first_refusal": next(iter(refused), ""),
+        "write_share": accepted / (row["requests"] + accepted),
+    }
+
+
+def missed(row: dict[str, Any]) -> bool:
+    """Whether a mix misses one of its bars."""
+    return bool(
+        row["requests_per_s"] < row["bar_per_s"]
+        or row["p99_ms"] >= P99_BAR_MS
+        or row["write_share"] < SHARE_BAR
+        or row["bad"] + row["writes_refused"] + row["writes_lost"]
+    )
+
+
+def table_of(rows: dict[str, dict[str, Any]]) -> Table:
+    """Lay the mixes out, a line each."""
+    counts = ("bad", "writes", "writes_refused", "writes_lost")
+    heads = ("mix", "reads/s", "p50 ms", "p99 ms", "bad", "writes", "refused", "lost", "share")
+    table = Table(*heads)
+    for name, row in rows.items():
+        table.add_row(
+            name,
+            f"{row['requests_per_s']:.0f} (bar {row['bar_per_s']:.0f})",
+            f"{row['p50_ms']:.1f}",
+            f"{row['p99_ms']:.1f}",
+            *(str(row[each]) for each in counts),
+            f"{row['write_share']:.1%}",
+        )
+    return table
+
+
 def main() -> int:
     """Print the table; exit status 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -165,7 +220,7 @@ def main() -> int:
     parser.add_argument("--flat-out", action="store_true", help="read without a pause")
     parser.add_argument("--token", required=True, help="of a submitter: `dougong-hub token_create`")
     parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     if not shutil.which("wrk"):
         print("wrk is missing: install the Debian package wrk", file=sys.stderr)
         return 2
@@ -177,59 +232,12 @@ def main() -> int:
             addresses = [draw[kind]() for _ in range(60) for kind in chosen]
             for address in sorted(set(addresses)) * WARM:
                 client.get(address)
-            writers = [
-                Writer(url, arguments.token, rate=bar * SHARE / WRITERS) for _ in range(WRITERS)
-            ]
-            with judging():
-                for writer in writers:
-                    writer.start()
-                row = read(
-                    url,
-                    addresses,
-                    arguments.seconds,
-                    arguments.connections,
-                    0 if arguments.flat_out else int(1e3 * arguments.connections / bar / PACE),
-                )
-                for writer in writers:
-                    writer.over.set()
-                for writer in writers:
-                    writer.join()
-            accepted = sum(len(writer.accepted) for writer in writers)
-            refused = [each for writer in writers for each in writer.refused]
-            rows[name] = row | {
-                "bar_per_s": bar,
-                "writes": accepted,
-                "writes_per_s": accepted / arguments.seconds,
-                "writes_refused": len(refused),
-                "writes_lost": sum(writer.lost() for writer in writers),
-                "first_refusal": next(iter(refused), ""),
-                "write_share": accepted / (row["requests"] + accepted),
-                "write_share_of_bar": accepted
-                / arguments.seconds
-                / (bar + accepted / arguments.seconds),
-            }
-    if arguments.json:
+            rows[name] = loaded(url, options.token, addresses, bar, options)
+    if options.json:
         print(json.dumps(rows, indent=1))
     else:
-        table = Table("mix", "reads/s", "p50 ms", "p99 ms", "bad", "writes", "refused", "lost")
-        for name, row in rows.items():
-            counts = ("bad", "writes", "writes_refused", "writes_lost")
-            table.add_row(
-                name,
-                f"{row['requests_per_s']:.0f} (bar {row['bar_per_s']:.0f})",
-                f"{row['p50_ms']:.1f}",
-                f"{row['p99_ms']:.1f}",
-                *(str(row[each]) for each in counts),
-            )
-        Console().print(table)
-    return int(
-        any(
-            row["requests_per_s"] < row["bar_per_s"]
-            or row["p99_ms"] >= P99_BAR_MS
-            or row["bad"] + row["writes_refused"] + row["writes_lost"]
-            for row in rows.values()
-        )
-    )
+        Console().print(table_of(rows))
+    return int(any(map(missed, rows.values())))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 
 from dougong_registry.problem import Refused
+
+LARGEST_ID = 2**63 - 1
+"""Of a row, on both engines."""
+
+
+def no_row_has(named: Mapping[str, Any]) -> str:
+    """Say why no row can have what an address names; empty where one can."""
+    for name, value in named.items():
+        if isinstance(value, int) and value > LARGEST_ID:
+            return f"{name} is at most {LARGEST_ID}"
+        if _holds_nul(value):
+            return f"the {name} in the address holds the NUL character"
+    return ""
 
 
 def hold_to_columns(row: models.Model) -> None:

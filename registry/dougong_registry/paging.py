@@ -16,12 +16,12 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, PositiveIntegerField, Q, QuerySet
 
+from dougong_registry.columns import LARGEST_ID
 from dougong_registry.problem import Missing
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 PAGE_LIMIT = 200
-_LARGEST_KEY = 2**63 - 1
 _COUNTED = "counted"
 
 
@@ -150,6 +150,6 @@ def _value(field: Field[Any, Any], given: Any) -> Any:
     if type(given) not in (str, int, float) or (isinstance(given, str) and "\0" in given):
         raise ValueError
     value = field.to_python(given)
-    if isinstance(value, int) and not 0 <= value <= _LARGEST_KEY:
+    if isinstance(value, int) and not 0 <= value <= LARGEST_ID:
         raise OverflowError
     return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value

@@ -143,4 +143,5 @@ def _named(changes: Sequence[Change]) -> str:
 
 def _is_code(path: str) -> bool:
     parts = PurePosixPath(path).parts[2:]
-    return parts[:1] != ("tests",) and PurePosixPath(path).suffix.lower() not in _WORDS
+    is_words = PurePosixPath(path).suffix.lower() in _WORDS and parts != (project.WHEELS,)
+    return parts[:1] != ("tests",) and not is_words

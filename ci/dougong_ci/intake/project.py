@@ -16,6 +16,8 @@ from dougong_ci.intake.findings import Finding, lint
 
 MAX_BYTES = 64 << 10
 NAME = "pyproject.toml"
+WHEELS = "dependencies.txt"
+"""What the judge is to fetch for its sandbox, by hash."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

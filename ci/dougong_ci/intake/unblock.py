@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from dougong_ci.intake.git import Change
-from dougong_ci.intake.project import Project
+from dougong_ci.intake.project import WHEELS, Project
 
 _COMPILED = (
     "c",
@@ -27,7 +27,7 @@ _COMPILED = (
 _BINARY = ("so", "a", "o", "dll", "dylib", "pyd")
 NATIVE = frozenset(f".{suffix}" for suffix in _COMPILED + _BINARY)
 _NATIVE_NAMES = frozenset({"CMakeLists.txt", "Makefile", "meson.build", "setup.py", "build.rs"})
-_CHECKS = frozenset({"OWNER", "checks.toml", "release.toml"})
+_CHECKS = frozenset({"plugin.toml", "release.toml"})
 
 
 def reasons(
@@ -59,6 +59,8 @@ def reasons(
         found.append(f"native code: {', '.join(native[:3])}")
     if changed := [change.path for change in changes if _is_check(change, folder)]:
         found.append(f"changed checks: {', '.join(changed[:3])}")
+    if any(change.path == f"contrib/{folder}/{WHEELS}" for change in there):
+        found.append(f"changed list of wheels to fetch: {WHEELS}")
     if added := sorted(after.needs - (before.needs if before else _EXPECTED)):
         found.append(f"new dependency: {', '.join(added[:5])}")
     return found

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from dougong_registry.columns import no_row_has
 from dougong_registry.problem import Missing
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -18,9 +19,6 @@ ASK_AGAIN = "no-cache"
 """Of what is being waited for: kept, and asked about each time (304)."""
 
 
-LARGEST_ID = 2**63 - 1
-
-
 class Api(APIView):
     """Base of the views under /api/v1/. ETags are the work of `ConditionalGetMiddleware`."""
 
@@ -29,11 +27,8 @@ class Api(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse addresses that no row can have: a NUL character, a number over 64 bits."""
         super().initial(request, *args, **kwargs)
-        for name, value in kwargs.items():
-            if isinstance(value, int) and value > LARGEST_ID:
-                raise Missing(f"nothing here: {name} is at most {LARGEST_ID}")
-            if isinstance(value, str) and "\0" in value:
-                raise Missing(f"nothing here: the {name} in the address holds the NUL character")
+        if why := no_row_has(kwargs):
+            raise Missing(f"nothing here: {why}")
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

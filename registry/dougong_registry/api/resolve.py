@@ -14,10 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dougong_registry.advisories import selectors as advisories
-from dougong_registry.api.base import LARGEST_ID, Api
+from dougong_registry.api.base import Api
 from dougong_registry.api.lists import PageApi, page_output
 from dougong_registry.api.queries import AdvisoriesQuery
 from dougong_registry.api.serializers import asked, output_of, render
+from dougong_registry.columns import LARGEST_ID
 from dougong_registry.resolution.decision import Candidate, Measured, PassedOver, Wish
 from dougong_registry.resolution.selectors import resolve
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -45,10 +46,7 @@ def rerun_settle(*, run: Run) -> None:
         .select_related("first")
         .filter(
             settled_at__isnull=True,
-            first__operator=run.operator_id,
-            first__suite=run.suite,
-            first__device=run.device,
-            first__hardware_class=run.hardware_class,
+            **_comparable(run),
         )
         .exclude(first=run.pk)
     )
@@ -58,6 +56,12 @@ def rerun_settle(*, run: Run) -> None:
         if result == "disagrees" and not run.held_reason:
             run.held_reason = f"a second run disagrees with {rerun.first.verdict_id}: {words}"[:512]
             Run.objects.filter(pk=run.pk).update(held_reason=run.held_reason)
+
+
+def _comparable(run: Run) -> dict[str, Any]:
+    """Return what picks the checks of runs that may be held against this one."""
+    shared = {name: getattr(run, name) for name in ("suite", "device", "hardware_class")}
+    return {"first__operator": run.operator_id, **{f"first__{k}": v for k, v in shared.items()}}
 
 
 def _compared(first: Run, second: Run) -> tuple[str, str]:
@@ -98,13 +102,7 @@ def first_places_order() -> int:
     )
     asked = 0
     for run in runs.exclude(Exists(of_release.filter(settled_at__isnull=True))).order_by("pk"):
-        before = Rerun.objects.filter(
-            cause="first_place",
-            first__operator=run.operator_id,
-            first__suite=run.suite,
-            first__device=run.device,
-            first__hardware_class=run.hardware_class,
-        )
+        before = Rerun.objects.filter(cause="first_place", **_comparable(run))
         if before.count() < FIRST_PLACE_TRIES and _open(run):
             asked += 1
     return asked

@@ -7,8 +7,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-LARGEST_ID = 2**63 - 1
-"""Of a row, in every database that the hub runs on."""
+from dougong_registry.columns import no_row_has
 
 
 class Possible:
@@ -27,8 +26,5 @@ class Possible:
         """Look at what the address names before the view does."""
         if request.path.startswith("/api/"):
             return
-        for value in named.values():
-            if "\0" in str(value):
-                raise Http404("no name holds the NUL character")
-            if isinstance(value, int) and value > LARGEST_ID:
-                raise Http404(f"ids end at {LARGEST_ID}")
+        if why := no_row_has(named):
+            raise Http404(why)

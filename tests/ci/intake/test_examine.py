@@ -184,6 +184,14 @@ def test_changed_tests_need_a_reviewer_and_new_ones_do_not(look):
     assert found.level == "L1"
 
 
+def test_changed_owners_and_wheels_to_fetch_need_a_reviewer_and_are_no_words(look):
+    folder = "contrib/other-norm"
+    found = look({f"{folder}/dependencies.txt": "einops==0.8.2\n"})
+    assert found.unblock == ["changed list of wheels to fetch: dependencies.txt"]
+    assert found.level == "L2"
+    assert look({f"{folder}/plugin.toml": "schema = 1\n"}).level == "L2"
+
+
 def test_what_the_hub_refuses_is_said_at_lint(look, plugin):
     known = Known(refusal=lambda project, tree, code: f"{project.version} is sealed")
     (finding,) = look(plugin(), known=known).findings

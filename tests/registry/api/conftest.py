@@ -29,6 +29,7 @@ from dougong_registry.people.services import token_create
 from dougong_registry.reruns.models import Draw, Rerun
 from dougong_registry.runs.models import Run
 from dougong_registry.runs.services import runner_register
+from dougong_registry.submissions import dispatch
 from dougong_registry.submissions.models import Job
 from dougong_registry.suites.models import Retirement
 
@@ -387,3 +388,17 @@ def another_submitter() -> type[Submitter]:
 @pytest.fixture
 def another_runner() -> type[SigningRunner]:
     return SigningRunner
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    """Take every job that is sent, and remember which."""
+    sent = []
+
+    def take(job_id):
+        Job.objects.filter(pk=job_id).update(dispatched_at=timezone.now())
+        sent.append(job_id)
+        return True
+
+    monkeypatch.setattr(dispatch, "job_dispatch", take)
+    return sent

@@ -16,7 +16,6 @@ from dougong_registry.campaigns.models import Campaign, Order
 from dougong_registry.campaigns.tasks import campaigns_advance
 from dougong_registry.fleet.models import Capability
 from dougong_registry.runs.models import Run
-from dougong_registry.submissions import dispatch
 from dougong_registry.submissions.dispatch import jobs_dispatch_waiting
 from dougong_registry.submissions.fairness import HUB, Waiting, choose
 from dougong_registry.submissions.jobs import jobs_requeue_expired
@@ -36,20 +35,6 @@ def upgraded(old, runner, beat):
     """Its machine has a newer torch now."""
     beat(runner, torch_version=NEW)
     return old
-
-
-@pytest.fixture
-def broker(monkeypatch):
-    """Take every job that is sent, and remember which."""
-    sent = []
-
-    def take(job_id):
-        Job.objects.filter(pk=job_id).update(dispatched_at=timezone.now())
-        sent.append(job_id)
-        return True
-
-    monkeypatch.setattr(dispatch, "job_dispatch", take)
-    return sent
 
 
 def stale():

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 from django.test import Client
 from django.utils import timezone
 
 from dougong_registry.audit.models import Entry
 from dougong_registry.fleet.models import Capability
-from dougong_registry.submissions import dispatch
 from dougong_registry.submissions.depth import queue_depths
 from dougong_registry.submissions.dispatch import jobs_dispatch_waiting
 from dougong_registry.submissions.models import Job, Submission
 
 CPU = {"cpu": "cpu-a-2c"}
 CUDA = {"cuda": "cuda-b"}
-
-
-@pytest.fixture
-def broker(monkeypatch):
-    """Take every job that is sent, and remember which."""
-    sent = []
-
-    def take(job_id):
-        Job.objects.filter(pk=job_id).update(dispatched_at=timezone.now())
-        sent.append(job_id)
-        return True
-
-    monkeypatch.setattr(dispatch, "job_dispatch", take)
-    return sent
 
 
 def beat(runner, hardware, **more):
