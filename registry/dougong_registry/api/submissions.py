@@ -63,7 +63,7 @@ class SubmissionOutput(serializers.Serializer[Any]):
 
 
 def _state(submission_id: int) -> dict[str, Any]:
-    detail = selectors.submission_detail(submission_id)
+    detail = selectors.submission_state(submission_id)
     row = detail.submission
     return {
         "id": row.id,

@@ -332,6 +332,27 @@ class SubmissionDetail:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorOutcome:
+    """One operator of a submission and what its newest run came to; empty until there is one."""
+
+    name: str
+    outcome: str
+    code: str
+    run_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionState:
+    """How far a submission is; `SubmissionDetail` has its story."""
+
+    submission: SubmissionRow
+    sha256: str
+    operators: tuple[OperatorOutcome, ...]
+    retry: RetryRow | None
+    waiting: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     operators: int
     plugins: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Case, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from dougong_ci.report.routes import fits
@@ -33,17 +34,16 @@ def jobs_dispatch_waiting() -> list[int]:
     Returns:
         The ids that the broker took now.
     """
-    lost = _lost_before()
-    waiting = _waiting(lost)
-    if not waiting:
+    ready = [each.hardware for each in machines() if each.alive and not each.draining]
+    if not ready:
         return []
+    lost = _lost_before()
     at_work, taken = _under_way(lost)
-    chosen = choose(
-        waiting,
-        at_work=at_work,
-        slots=_slots({job.route for job in waiting}, taken),
-        limit=settings.JOBS_PER_AUTHOR,
-    )
+    slots = _slots(_due(lost), taken, ready)
+    open_routes = [route for route, left in slots.items() if left > 0]
+    # A long queue is read only where something can be sent: this runs after every submission.
+    waiting = _waiting(lost, open_routes) if open_routes else []
+    chosen = choose(waiting, at_work=at_work, slots=slots, limit=settings.JOBS_PER_AUTHOR)
     sent = []
     for job_id in chosen:
         if not job_dispatch(job_id=job_id):
@@ -57,18 +57,25 @@ def _lost_before() -> dt.datetime:
     return timezone.now() - dt.timedelta(seconds=LOST_BUSY_S if busy else LOST_IDLE_S)
 
 
-def _waiting(lost: dt.datetime) -> list[Waiting]:
-    due = Job.objects.filter(
+def _due(lost: dt.datetime) -> QuerySet[Job]:
+    return Job.objects.filter(
         Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=lost),
         Q(not_before__isnull=True) | Q(not_before__lte=timezone.now()),
         state=Job.State.QUEUED,
     )
+
+
+def _waiting(lost: dt.datetime, routes: Sequence[Route]) -> list[Waiting]:
+    on_them = Q()
+    for device, hardware_class in routes:
+        on_them |= Q(device=device, hardware_class=hardware_class)
     columns = ("pk", "author", "device", "hardware_class", "priority")
     return [
         Waiting(id=pk, author=author, route=(device, hardware_class), priority=priority)
-        for pk, author, device, hardware_class, priority in due.annotate(
-            author=_AUTHOR
-        ).values_list(*columns)
+        for pk, author, device, hardware_class, priority in _due(lost)
+        .filter(on_them)
+        .annotate(author=_AUTHOR)
+        .values_list(*columns)
     ]
 
 
@@ -85,8 +92,10 @@ def _under_way(lost: dt.datetime) -> tuple[Counter[int], Counter[Route]]:
     return authors, routes
 
 
-def _slots(routes: set[Route], taken: Counter[Route]) -> dict[Route, int]:
-    ready = [each.hardware for each in machines() if each.alive and not each.draining]
+def _slots(
+    due: QuerySet[Job], taken: Counter[Route], ready: Sequence[Mapping[str, str]]
+) -> dict[Route, int]:
+    routes = due.order_by().values_list("device", "hardware_class").distinct()
     return {
         route: JOBS_A_MACHINE * sum(fits(each, *route) for each in ready) - taken[route]
         for route in routes

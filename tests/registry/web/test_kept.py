@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from django.core.cache import cache
+from django.http import HttpResponse
+
+from dougong_registry.web.kept import kept
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +65,48 @@ def test_a_board_that_is_missing_is_not_kept(client, hub, settings):
     assert client.get("/boards/norm.rms@1/").status_code == 404
     judged(hub, "acme/first")
     assert client.get("/boards/norm.rms@1/").status_code == 200
+
+
+def test_one_request_makes_a_page_anew_and_the_others_do_not_wait(rf, settings):
+    settings.PAGE_KEPT_S = 1
+    begun, go = threading.Event(), threading.Event()
+    made: list[int] = []
+
+    @kept
+    def page(_request):
+        made.append(len(made))
+        if len(made) == 2:
+            begun.set()
+            go.wait(20)
+        return HttpResponse(f"made {made[-1]}")
+
+    request = rf.get("/somewhere/")
+    assert page(request).content == b"made 0"
+    time.sleep(1.1)
+    anew = threading.Thread(target=page, args=[request])
+    anew.start()
+    assert begun.wait(20)
+    assert page(request).content == b"made 0"
+    go.set()
+    anew.join(20)
+    assert page(request).content == b"made 1"
+    assert len(made) == 2
+
+
+def test_a_page_that_could_not_be_made_anew_is_tried_again(rf, settings):
+    settings.PAGE_KEPT_S = 1
+    made: list[int] = []
+
+    @kept
+    def page(_request):
+        made.append(len(made))
+        if len(made) == 2:
+            raise OSError("the disk is full")
+        return HttpResponse(f"made {made[-1]}")
+
+    request = rf.get("/somewhere/")
+    page(request)
+    time.sleep(1.1)
+    with pytest.raises(OSError, match="full"):
+        page(request)
+    assert page(request).content == b"made 2"

@@ -9,6 +9,7 @@ from dougong_registry.boards.selectors.standings import board, board_stamp, boar
 from dougong_registry.boards.selectors.submissions import (
     submission_detail,
     submission_events,
+    submission_state,
     submissions_recent,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "run_detail",
     "submission_detail",
     "submission_events",
+    "submission_state",
     "submissions_recent",
 ]

@@ -9,11 +9,13 @@ from django.db.models import Prefetch, QuerySet
 from dougong_registry.boards.rows import (
     EventRow,
     GateRow,
+    OperatorOutcome,
     RetryRow,
     Stage,
     SubmissionDetail,
     SubmissionOperator,
     SubmissionRow,
+    SubmissionState,
 )
 from dougong_registry.boards.selectors.runs import newest_runs
 from dougong_registry.fleet.selectors import machines, waiting_for
@@ -22,6 +24,7 @@ from dougong_registry.runs.models import GateResult, Run
 from dougong_registry.submissions.models import FIRST_DEVICE, Job, JobEvent, Submission
 
 _WAITING = (Submission.State.QUEUED, Submission.State.JUDGING)
+_OPEN = (Job.State.QUEUED, Job.State.LEASED)
 
 
 def submissions_recent(limit: int = 10) -> tuple[SubmissionRow, ...]:
@@ -62,17 +65,37 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
     # The way to the verdict is that of the first job; the others have a place of their own.
     first = [each for each in events if not each.retry and each.device == FIRST_DEVICE]
     attempts = max((event.attempt for event in first), default=0)
+    jobs = tuple(submission.jobs.filter(state__in=_OPEN).order_by("pk"))
     return SubmissionDetail(
         submission=submission_row(submission),
         sha256=submission.sha256,
         filename=submission.release.artifact.filename,
         size_bytes=submission.release.artifact.size_bytes,
         attempts=attempts,
-        retry=_retry(submission),
-        waiting=_waiting(submission),
+        retry=_retry(jobs),
+        waiting=_waiting(jobs),
         stages=_stages(submission, first),
         operators=_operators(submission, [e for e in first if e.attempt == attempts]),
         events=events,
+    )
+
+
+def submission_state(submission_id: int) -> SubmissionState:
+    """Return how far one submission is, without its story: the answer to whoever submits or asks.
+
+    Raises:
+        Missing: there is no such submission.
+    """
+    submission = submissions_related().filter(pk=submission_id).first()
+    if submission is None:
+        raise Missing(f"no submission {submission_id}")
+    jobs = tuple(submission.jobs.filter(state__in=_OPEN).order_by("pk"))
+    return SubmissionState(
+        submission=submission_row(submission),
+        sha256=submission.sha256,
+        operators=_outcomes(submission),
+        retry=_retry(jobs),
+        waiting=_waiting(jobs),
     )
 
 
@@ -116,9 +139,8 @@ def submission_row(submission: Submission) -> SubmissionRow:
     )
 
 
-def _retry(submission: Submission) -> RetryRow | None:
-    open_jobs = submission.jobs.filter(retry__gt=0, state__in=(Job.State.QUEUED, Job.State.LEASED))
-    job = open_jobs.first()
+def _retry(jobs: Sequence[Job]) -> RetryRow | None:
+    job = next((each for each in jobs if each.retry > 0), None)
     if job is None or job.not_before is None:
         return None
     return RetryRow(
@@ -129,9 +151,8 @@ def _retry(submission: Submission) -> RetryRow | None:
     )
 
 
-def _waiting(submission: Submission) -> tuple[str, ...]:
-    queued = submission.jobs.filter(state=Job.State.QUEUED).order_by("pk")
-    needs = list(queued.values_list("device", "hardware_class"))
+def _waiting(jobs: Sequence[Job]) -> tuple[str, ...]:
+    needs = [(job.device, job.hardware_class) for job in jobs if job.state == Job.State.QUEUED]
     fleet = machines() if needs else ()
     reasons = (waiting_for(fleet, *need) for need in needs)
     return tuple(dict.fromkeys(filter(None, reasons)))
@@ -173,6 +194,22 @@ def _stages(submission: Submission, events: Sequence[EventRow]) -> tuple[Stage, 
             at=submission.finished_at,
             note=submission.error,
         ),
+    )
+
+
+def _outcomes(submission: Submission) -> tuple[OperatorOutcome, ...]:
+    names = dict(submission.release.operators.order_by("name").values_list("pk", "name"))
+    # Nothing was run before anything was found.
+    newest = newest_runs(Run.objects.filter(submission=submission)) if names else ()
+    runs = {run.operator_id: run for run in newest}
+    return tuple(
+        OperatorOutcome(
+            name=name,
+            outcome=run.outcome if run else "",
+            code=run.code if run else "",
+            run_id=run.verdict_id if run else "",
+        )
+        for name, run in ((name, runs.get(pk)) for pk, name in names.items())
     )
 
 
