@@ -224,7 +224,7 @@ def main() -> int:
     if not shutil.which("wrk"):
         print("wrk is missing: install the Debian package wrk", file=sys.stderr)
         return 2
-    os.environ.setdefault("DOUGONG_PAGE_KEPT_S", "2")
+    os.environ.setdefault("DOUGONG_PAGE_KEPT_S", "10")
     rows: dict[str, dict[str, Any]] = {}
     with served() as url, httpx.Client(base_url=url, timeout=60) as client:
         draw = kinds(client, random.Random(1))

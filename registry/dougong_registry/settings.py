@@ -50,7 +50,7 @@ FORGE = environment.forge(os.environ)
 FORGE_POLL_S = environment.count(os.environ, "DOUGONG_FORGE_POLL_S", 600)
 
 # How long a page for everybody is kept; it is at most this much behind its data.
-PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "2"))
+PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "10"))
 
 DEBUG = environment.flag(os.environ, "DOUGONG_DEBUG")
 SECRET_KEY = lazy(environment.secret_key, str)(DOUGONG_HOME)

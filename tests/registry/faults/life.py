@@ -46,7 +46,7 @@ from dougong_registry.guards.install import install, lift  # noqa: E402
 from dougong_registry.people.services import token_create  # noqa: E402
 from dougong_registry.plugins import store  # noqa: E402
 from dougong_registry.plugins.models import Artifact, Plugin, Release  # noqa: E402
-from dougong_registry.runs.models import Run  # noqa: E402
+from dougong_registry.runs.models import Run, Runner  # noqa: E402
 from dougong_registry.runs.services import runner_register  # noqa: E402
 from dougong_registry.submissions.models import Job, JobEvent, Submission  # noqa: E402
 from dougong_registry.submissions.tasks import jobs_requeue_expired as sweep  # noqa: E402
@@ -240,7 +240,9 @@ def begin(secrets, name, operation, at):
     for step in BEFORE[operation]:
         good(getattr(life, step)())
     if operation == "heartbeat":
-        Capability.objects.all().delete()  # A machine that was never seen gives the most to do.
+        # A machine that was never seen gives the most to do, and always the same.
+        Capability.objects.all().delete()
+        Runner.objects.update(last_seen_at=None)
     killer.install()
     with connection.execute_wrapper(killer.statement):
         killer.at, killer.armed = at, True
