@@ -17,7 +17,7 @@ up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judg
 
 ##@ Work on it
 test: $(VENV)/.installed-dev ## Install everything and run the whole suite (CPU, no network)
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "not alone" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_FLAGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_FLAGS) || [ $$? = 5 ] # 5: none of those asked for
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, import directions, changelog fragments

@@ -28,7 +28,7 @@ CHOSEN = (
     "transform.quantize",
 )
 """One a family, to be run and judged; each takes seconds."""
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

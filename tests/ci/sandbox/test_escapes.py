@@ -18,7 +18,7 @@ from dougong_ci.judge import JudgeRequest, judge
 from dougong_ci.report.verdict import Outcome, Verdict
 from dougong_ci.sandbox import probe
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 TABLE = Path(__file__).with_name("escapes_table.py")
 CORRECTNESS = ("build", "contract", "accuracy", "edges", "gradient", "laws", "determinism")

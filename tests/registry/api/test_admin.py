@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 HERE = Path(__file__).resolve().parent
@@ -19,6 +20,7 @@ def test_there_is_nothing_at_admin_by_default(client):
     assert not any("Session" in name for name in settings.MIDDLEWARE)
 
 
+@pytest.mark.slow
 def test_the_staff_pages_where_they_are_on():
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     done = subprocess.run(

@@ -522,6 +522,7 @@ def edit(folder: Path, act) -> None:
     path.write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_was_changed_on_the_way_is_refused_and_nothing_stays(out, other, tmp_path):
     """One empty hub for all attempts: each must leave it empty for the next."""

@@ -103,6 +103,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_backup_taken_while_the_hub_writes_is_whole(hubs, tmp_path):
     first, second = hubs

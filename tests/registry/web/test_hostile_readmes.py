@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page
 from dougong_registry.web import readme
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
     pytest.mark.filterwarnings("ignore:No directory at:UserWarning"),
