@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+KERNELS := kernels/pyproject.toml kernels/hatch_build.py $(wildcard kernels/dougong_kernels/src/*)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FAMILY ?= norm
 PROFILE ?= standard
@@ -59,12 +60,18 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "python -m venv failed; on Debian and Ubuntu install the package python3-venv, or set PYTHON to another Python"; exit 2; }
 
-$(VENV)/.installed-run: pyproject.toml plugins/pyproject.toml ci/constraints.txt | $(BIN)/python
-	$(PIP) install -q -c ci/constraints.txt -e '.[hub,toolchain]' -e plugins hatchling editables
+# One line where the compiled kernels are missing; never a failure.
+KERNELS_SAID = test -f kernels/dougong_kernels/libdougong_kernels.so || \
+  echo "no C++ compiler: dougong-kernels runs attention in plain PyTorch, slower; install g++ and run make again"
+
+$(VENV)/.installed-run: pyproject.toml plugins/pyproject.toml $(KERNELS) ci/constraints.txt | $(BIN)/python
+	$(PIP) install -q -c ci/constraints.txt -e '.[hub,toolchain]' -e plugins -e kernels hatchling editables
+	@$(KERNELS_SAID)
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml plugins/pyproject.toml ci/constraints.txt | $(BIN)/python
-	$(PIP) install -q -c ci/constraints.txt -e '.[dev]' -e plugins
+$(VENV)/.installed-dev: pyproject.toml plugins/pyproject.toml $(KERNELS) ci/constraints.txt | $(BIN)/python
+	$(PIP) install -q -c ci/constraints.txt -e '.[dev]' -e plugins -e kernels
+	@$(KERNELS_SAID)
 	@touch $@ $(VENV)/.installed-run
 
 help: ## Print this help

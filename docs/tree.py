@@ -9,11 +9,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- tree:begin -->", "<!-- tree:end -->"
-SHOWN = ("core", "plugins", "registry", "ci", "benchmarks", "deploy", "docs", "tests")
+SHOWN = ("core", "plugins", "kernels", "registry", "ci", "benchmarks", "deploy", "docs", "tests")
 WHOLE_FOLDERS = {"migrations", "templates", "static", "screenshots", "schemas", "candidates"}
 FOLDER_PHRASES = {
     "core": "the small core, package `dougong`",
     "plugins": "first-party operators, a distribution of its own",
+    "kernels": "attention for the CPU in C++, a distribution of its own",
     "registry": "the Django hub, package `dougong_registry`",
     "ci": "the judge and its workers, package `dougong_ci`",
     "benchmarks": "measurements: paired, with intervals, as tables and `--json`",

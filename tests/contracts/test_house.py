@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
     path
-    for part in ("core", "plugins", "registry", "ci")
+    for part in ("core", "plugins", "kernels", "registry", "ci")
     for path in (ROOT / part).rglob("*.py")
     if "migrations" not in path.parts
 )

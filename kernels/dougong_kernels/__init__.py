@@ -1,0 +1,27 @@
+"""Attention for the CPU in C++, as operators: metadata only, torch is imported on first use."""
+
+from __future__ import annotations
+
+import dougong
+
+OPERATORS = [
+    dougong.Operator(
+        name="dougong/cpu-attention",
+        contract="attention.exact@1",
+        target="dougong_kernels.exact:attention",
+        reference="dougong_kernels.definition:attention",
+        summary="Exact attention in tiles, in C++; masks go to torch's own kernel.",
+        devices=("cpu",),
+        dtypes=("float32", "bfloat16"),
+        gradients="first",
+        compiles="breaks",
+        paper="arXiv:2205.14135",
+        license="Apache-2.0",
+    ),
+]
+
+
+@dougong.hookimpl
+def dougong_register_attention() -> list[dougong.Operator]:
+    """Return the attentions of this distribution."""
+    return OPERATORS

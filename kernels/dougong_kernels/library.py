@@ -1,0 +1,165 @@
+"""The shared library beside this module: found, its level chosen, its functions called.
+
+The library knows nothing of Python or torch: it takes structs of pointers, sizes and strides. Its
+threads are OpenMP's, which torch has loaded already, so that both share one pool of threads and
+never spin against each other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+PATH = Path(__file__).with_name("libdougong_kernels.so")
+LEVEL_VARIABLE = "DOUGONG_KERNELS_LEVEL"
+"""`portable`, `avx2` or `avx512`; unset for the best that this processor has."""
+
+_Strides = ctypes.c_int64 * 3
+
+
+class Attention(ctypes.Structure):
+    """`Attention` of `src/interface.h`, where the fields are explained."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("q", "k", "v", "out", "lse")),
+        *((name, ctypes.c_int64) for name in "BHKTSDE"),
+        *((f"{name}_strides", _Strides) for name in ("q", "k", "v", "out")),
+        ("scale", ctypes.c_float),
+        *((name, ctypes.c_int32) for name in ("is_causal", "is_bfloat16", "threads")),
+        *((name, ctypes.c_void_p) for name in ("blocks", "counts")),
+        *((name, ctypes.c_int64) for name in ("J", "key_block")),
+        ("scratch", ctypes.c_void_p),
+        ("parts", ctypes.c_int64),
+    )
+
+
+class AttentionBackward(ctypes.Structure):
+    """`AttentionBackward` of `src/interface.h`."""
+
+    _fields_ = (
+        ("forward", Attention),
+        *((name, ctypes.c_void_p) for name in ("dout", "dq", "dk", "dv")),
+        ("splits", ctypes.c_int64),
+    )
+
+
+class Kernels:
+    """The functions of one level.
+
+    Attributes:
+        level: Instruction set: `portable`, `avx2` or `avx512`.
+    """
+
+    def __init__(self, library: ctypes.CDLL, level: int) -> None:
+        self._library, self._level = library, level
+        library.dougong_level_name.restype = ctypes.c_char_p
+        self.level: str = library.dougong_level_name(ctypes.c_void_p(level)).decode()
+
+    def attention(self, arguments: Attention) -> None:
+        """Exact attention, or attention to the listed blocks."""
+        self._library.dougong_attention(ctypes.c_void_p(self._level), ctypes.byref(arguments))
+
+    def decode(self, arguments: Attention) -> None:
+        """Attention of few queries to many keys."""
+        self._library.dougong_decode(ctypes.c_void_p(self._level), ctypes.byref(arguments))
+
+    def backward(self, arguments: AttentionBackward) -> None:
+        """Gradients of exact attention."""
+        self._library.dougong_attention_backward(
+            ctypes.c_void_p(self._level), ctypes.byref(arguments)
+        )
+
+
+@functools.cache
+def kernels() -> Kernels | None:
+    """Return the kernels at the level to use, or None where this install has no library.
+
+    Warns once, in one line, that attention is then slower.
+
+    Raises:
+        ValueError: `DOUGONG_KERNELS_LEVEL` names a level that this processor cannot run.
+    """
+    if reason := missing():
+        warnings.warn(
+            f"dougong-kernels: {reason}; attention runs in plain PyTorch, about as fast as torch's "
+            "own; install a C++ compiler and then dougong-kernels again",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    library = ctypes.CDLL(str(PATH))
+    library.dougong_level.restype = ctypes.c_void_p
+    wanted = os.environ.get(LEVEL_VARIABLE, "")
+    level = library.dougong_level(ctypes.c_char_p(wanted.encode() or None))
+    if not level:
+        raise ValueError(
+            f"{LEVEL_VARIABLE} must be portable, avx2 or avx512, and this processor must have it, "
+            f"got {wanted!r}; unset it for the best there is"
+        )
+    return Kernels(library, level)
+
+
+@functools.cache
+def missing() -> str | None:
+    """Return why the library cannot be used, or None if it can."""
+    if not PATH.is_file():
+        return "built without a C++ compiler"
+    try:
+        ctypes.CDLL(str(PATH))
+    except OSError as error:
+        return f"the library does not load ({error})"
+    return None
+
+
+def described(
+    q_BHTD: Tensor,
+    k_BKSD: Tensor,
+    v_BKSE: Tensor,
+    out_BHTE: Tensor,
+    *,
+    is_causal: bool,
+    scale: float,
+    lse_BHT: Tensor | None = None,
+) -> Attention:
+    """Fill in what every kernel asks for; the caller keeps the tensors alive.
+
+    Args:
+        q_BHTD: Queries, float32 or bfloat16; the last dimension dense, as in all the others.
+        k_BKSD: Keys.
+        v_BKSE: Values.
+        out_BHTE: Where the result goes.
+        is_causal: As in the contract.
+        scale: Factor of the products.
+        lse_BHT: Where the logarithms of the sums of weights go, float32, or None.
+    """
+    B, H, T, D = q_BHTD.shape
+    K, S = k_BKSD.shape[1:3]
+    strides = {
+        f"{name}_strides": _Strides(*tensor.stride()[:3])
+        for name, tensor in (("q", q_BHTD), ("k", k_BKSD), ("v", v_BKSE), ("out", out_BHTE))
+    }
+    return Attention(
+        q=q_BHTD.data_ptr(),
+        k=k_BKSD.data_ptr(),
+        v=v_BKSE.data_ptr(),
+        out=out_BHTE.data_ptr(),
+        lse=None if lse_BHT is None else lse_BHT.data_ptr(),
+        B=B,
+        H=H,
+        K=K,
+        T=T,
+        S=S,
+        D=D,
+        E=v_BKSE.shape[-1],
+        scale=scale,
+        is_causal=is_causal,
+        is_bfloat16=q_BHTD.dtype == torch.bfloat16,
+        threads=torch.get_num_threads(),
+        **strides,
+    )

@@ -1,0 +1,36 @@
+// Which levels were built, which of them this processor can run, and the best of those.
+#include <cstring>
+
+#include "interface.h"
+
+extern "C" {
+extern const Level level_portable;
+#if defined(__x86_64__)
+extern const Level level_avx2, level_avx512;
+#endif
+
+// The level of that name, or the best if it is null; null if this processor cannot run it.
+const Level* dougong_level(const char* name) {
+    const Level* usable[3];
+    int count = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        usable[count++] = &level_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        usable[count++] = &level_avx2;
+#endif
+    usable[count++] = &level_portable;
+    for (int i = 0; i < count; i++)
+        if (!name || !std::strcmp(name, usable[i]->name)) return usable[i];
+    return nullptr;
+}
+
+const char* dougong_level_name(const Level* level) { return level->name; }
+void dougong_attention(const Level* level, const Attention* a) { level->attention(a); }
+void dougong_decode(const Level* level, const Attention* a) { level->decode(a); }
+void dougong_attention_backward(const Level* level, const AttentionBackward* g) {
+    level->backward(g);
+}
+}

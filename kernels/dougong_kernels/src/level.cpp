@@ -1,0 +1,11 @@
+// One level of the library: built once for every instruction set, as LEVEL with vectors of WIDTH.
+#include "backward.h"
+#include "decode.h"
+#include "forward.h"
+
+#define STRING_OF(x) #x
+#define NAME_OF(x) STRING_OF(x)
+#define JOINED(a, b) a##b
+#define FOUND(level) JOINED(level_, level)
+
+extern "C" const Level FOUND(LEVEL) = {NAME_OF(LEVEL), forward, decode, backward};
