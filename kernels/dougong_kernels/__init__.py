@@ -18,6 +18,21 @@ OPERATORS = [
         paper="arXiv:2205.14135",
         license="Apache-2.0",
     ),
+    dougong.Operator(
+        name="dougong/cpu-block-sparse",
+        contract="attention.approx@1",
+        target="dougong_kernels.sparse:sparse",
+        reference="dougong_kernels.sparse:sparse_reference",
+        summary="Attention to a fifth of the key blocks, ranked by pooled keys, in C++.",
+        devices=("cpu",),
+        dtypes=("float32", "bfloat16"),
+        modes=("infer",),
+        features=("mask:none", "mask:causal", "gqa", "q_len!=k_len"),
+        gradients="none",
+        compiles="breaks",
+        paper="arXiv:2502.13189",
+        license="Apache-2.0",
+    ),
 ]
 
 

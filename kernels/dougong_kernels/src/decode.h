@@ -21,8 +21,9 @@ class Decode {
           sums_(room_.take(breadth_)) {}
 
     void task(int64_t b, int64_t kv, int64_t part) {
-        const int64_t rows = group_ * a_.T, per = (a_.S + a_.parts - 1) / a_.parts;
-        const int64_t from = least(a_.S, part * per), to = least(a_.S, from + per);
+        const int64_t rows = group_ * a_.T, all = a_.blocks ? a_.counts[b * a_.K + kv] : a_.S;
+        const int64_t per = (all + a_.parts - 1) / a_.parts;
+        const int64_t from = least(all, part * per), to = least(all, from + per);
         for (int64_t r = 0; r < rows; r++) {
             const T* q = row_at<T>(a_.q, a_.q_strides, b, kv * group_ + r / a_.T, r % a_.T);
             for (int64_t d = 0; d < depth_; d++)
@@ -32,7 +33,11 @@ class Decode {
             out[0] = LOWEST;
             for (int64_t e = 0; e <= a_.E; e++) out[1 + e] = 0;
         }
-        run(b, kv, part, from, to, rows);
+        if (!a_.blocks) return run(b, kv, part, from, to, rows);
+        for (int64_t i = from; i < to; i++) {
+            const int64_t key = a_.blocks[(b * a_.K + kv) * a_.J + i] * a_.key_block;
+            run(b, kv, part, key, least(a_.S, key + a_.key_block), rows);
+        }
     }
 
   private:
