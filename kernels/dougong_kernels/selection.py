@@ -51,11 +51,11 @@ def by_means(q_BHTD: Tensor, k_BKSD: Tensor, *, keep: float, is_causal: bool) ->
 
 def block_means(x_BHTD: Tensor) -> Tensor:
     """Return the mean of each block of positions, float32, shape (B, H, N, D)."""
-    T = x_BHTD.shape[2]
+    B, H, T, D = x_BHTD.shape
     whole = T // BLOCK
     parts = []
     if whole:
-        blocks = x_BHTD[:, :, : whole * BLOCK].unflatten(2, (whole, BLOCK))
+        blocks = x_BHTD[:, :, : whole * BLOCK].reshape(B, H, whole, BLOCK, D)
         parts.append(blocks.sum(3, dtype=torch.float32) / BLOCK)
     if T % BLOCK:
         parts.append(x_BHTD[:, :, whole * BLOCK :].mean(2, keepdim=True, dtype=torch.float32))
@@ -98,14 +98,15 @@ class PageBounds:
 
     def update(self, k_BKSD: Tensor) -> None:
         """Take in the keys that the cache has more than at the last call."""
-        S = k_BKSD.shape[2]
+        B, K, S, D = k_BKSD.shape
         whole = S // BLOCK
         fresh = k_BKSD[:, :, self._full * BLOCK : whole * BLOCK]
         low = [self._low_BKMD[:, :, : self._full]]
         high = [self._high_BKMD[:, :, : self._full]]
         if fresh.shape[2]:
-            low.append(fresh.unflatten(2, (-1, BLOCK)).amin(3).float())
-            high.append(fresh.unflatten(2, (-1, BLOCK)).amax(3).float())
+            blocks = fresh.reshape(B, K, -1, BLOCK, D)
+            low.append(blocks.amin(3).float())
+            high.append(blocks.amax(3).float())
         if S % BLOCK:
             low.append(k_BKSD[:, :, whole * BLOCK :].amin(2, keepdim=True).float())
             high.append(k_BKSD[:, :, whole * BLOCK :].amax(2, keepdim=True).float())
@@ -123,8 +124,9 @@ class PageBounds:
         Returns:
             Index (B, K, 1, J), count (B, K, 1).
         """
-        B, K, M, _ = self._low_BKMD.shape
-        q_BKRD = q_BHTD.float().unflatten(1, (K, -1)).flatten(2, 3)
+        B, K, M, D = self._low_BKMD.shape
+        rows = q_BHTD.shape[1] // K * q_BHTD.shape[2]
+        q_BKRD = q_BHTD.float().reshape(B, K, rows, D)
         # sum_d max(q_d * low_d, q_d * high_d), as two products
         bound_BKRM = q_BKRD.clamp(min=0) @ self._high_BKMD.mT
         bound_BKRM += q_BKRD.clamp(max=0) @ self._low_BKMD.mT
