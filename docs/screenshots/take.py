@@ -32,6 +32,8 @@ WIDTHS = {1280: 1, 390: 2}
 """CSS pixels -> device pixels for each: small pictures are read closely."""
 LONGEST = {1280: 2400, 390: 1500}
 """Longer pages are cut here, in CSS pixels."""
+LOOKED_AT = 20
+"""Pages of a kind that are opened to find one with much to show."""
 
 
 def find_pages(page: Page, url: str) -> dict[str, str]:
@@ -46,6 +48,11 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
         "people": "/people/",
         "hardware": "/hardware/",
         "suites": "/suites/",
+        "community": "/community/",
+        "roles": "/roles/",
+        "pulls": "/pulls/",
+        "rejudging": "/rejudging/",
+        "notices": "/notices/",
         "audit": "/audit/",
         "missing": "/no-such-page",
     }
@@ -69,18 +76,27 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
         found["plugin"] = _links(page, r"^/plugins/[^/]+/$", "main dl a")[0]
         page.goto(url + found["plugin"])
         found["version"] = _links(page, r"^/plugins/[^/]+/[^/]+/$")[0]
-    for name, lists, pattern in (
-        ("person", "people", r"^/people/[^/]+/"),
-        ("machine", "hardware", r"^/hardware/.+"),
-        ("suite", "suites", r"^/suites/.+"),
+    for name, lists, pattern, shows in (
+        ("person", "people", r"^/people/[^/]+/", "#role ~ .ladder"),
+        ("machine", "hardware", r"^/hardware/.+", "main"),
+        ("suite", "suites", r"^/suites/.+", "main"),
+        ("submission", "submissions", r"^/submissions/\d+/", "main"),
+        ("pull", "pulls", r"^/pulls/\d+/", ".verdicts"),
+        ("pull-stopped", "pulls", r"^/pulls/\d+/", ".banner.failed"),
     ):
         page.goto(url + found[lists])
         if links := _links(page, pattern):
-            found[name] = links[0]
-    page.goto(f"{url}/submissions/")
-    if links := _links(page, r"^/submissions/\d+/"):
-        found["submission"] = links[0]
+            found[name] = _first_with(page, url, links[:LOOKED_AT], shows)
     return found
+
+
+def _first_with(page: Page, url: str, links: list[str], selector: str) -> str:
+    """Return the first page that shows something, or else the first of them all."""
+    for link in links:
+        page.goto(url + link)
+        if page.locator(selector).count():
+            return link
+    return links[0]
 
 
 def _links(page: Page, pattern: str, where: str = "main table a") -> list[str]:

@@ -6,10 +6,21 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from dougong_registry.campaigns.models import Campaign
 from dougong_registry.contributions.models import Contribution, Month, Standing
+from dougong_registry.forge.models import Pull
+from dougong_registry.notices.models import Notice
 from dougong_registry.plugins.models import Plugin
+from dougong_registry.reruns.models import Rerun
 
-SIZE = {"plugins": 4, "releases": 8, "measurements": 40, "people": 30, "contributions": 300}
+SIZE = {
+    "plugins": 4,
+    "releases": 8,
+    "measurements": 40,
+    "people": 30,
+    "contributions": 300,
+    "pulls": 8,
+}
 
 
 @pytest.fixture
@@ -30,6 +41,10 @@ def test_it_makes_what_it_was_asked_for_and_into_an_empty_hub_only(rehearsed):
     )
     assert Standing.objects.filter(role="maintainer").exists()
     assert Month.objects.filter(responses__gt=0, reviewed__gt=0).exists()
+    assert Pull.objects.count() == 8
+    assert Notice.objects.exists()
+    assert Rerun.objects.exists()
+    assert Campaign.objects.filter(ended_at__isnull=True).count() == 2
     with pytest.raises(CommandError, match="empty hub only"):
         call_command("rehearse", **SIZE)
 

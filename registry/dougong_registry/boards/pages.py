@@ -128,6 +128,9 @@ class PersonRow:
     since: dt.datetime
     plugins: int
     submissions: int
+    role: str
+    standing: str
+    """Both as last decided; empty of somebody of whom nothing is recorded."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

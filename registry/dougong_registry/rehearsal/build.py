@@ -45,6 +45,7 @@ class Size:
     measurements: int = 1_000_000
     people: int = 2_000
     contributions: int = 50_000
+    pulls: int = 5_000
     seed: int = 1
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -11,6 +12,35 @@ from dougong_registry.boards.contribution_rows import EvidenceRow, MonthRow
 from dougong_registry.web import charts, formats
 
 _HOUR_S, _DAY_S = 3600.0, 86400.0
+LONGEST_NAME = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """One figure of the newest whole month, beside the month before."""
+
+    name: str
+    value: str
+    note: str
+
+
+def at_a_glance(months: Sequence[MonthRow]) -> tuple[Glance, ...]:
+    """Return the figures of the last month that is over, or of the first while it goes on."""
+    *_, before, now = (None, None, *months[: -1 if len(months) > 1 else None])
+    if now is None:
+        return ()
+
+    def glance(name: str, write: Callable[[MonthRow], str]) -> Glance:
+        then = f", {write(before)} the month before" if before else ""
+        return Glance(name=name, value=write(now), note=f"{_label(now)}{then}")
+
+    return (
+        glance("Median time to first response", lambda month: _took(month.response_median_s)),
+        glance("Median duration of a review", lambda month: _took(month.review_median_s)),
+        glance("People who did half of the work", lambda month: str(month.absence_factor)),
+        glance("New people", lambda month: str(month.people_new)),
+        glance("People who came back", lambda month: str(month.people_returning)),
+    )
 
 
 def people_chart(months: Sequence[MonthRow]) -> SafeString:
@@ -89,8 +119,24 @@ def evidence_url(row: EvidenceRow) -> str:
     return row.id if row.kind == "url" and row.id.startswith(("https://", "http://")) else ""
 
 
+def evidence_name(row: EvidenceRow) -> str:
+    """Write what evidence is called: of an address its host and path, of others kind and id."""
+    if row.kind == "url":
+        name = row.id.partition("://")[2].rstrip("/") or row.id
+        return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return f"{row.kind} {row.id[:12]}"
+
+
 def _label(month: MonthRow) -> str:
     return f"{month.month:%Y-%m}"
+
+
+def _took(median_s: float | None) -> str:
+    if median_s is None:
+        return "—"
+    if median_s >= 2 * _DAY_S:
+        return f"{median_s / _DAY_S:.1f} days"
+    return f"{median_s / _HOUR_S:.1f} h"
 
 
 def _durations(

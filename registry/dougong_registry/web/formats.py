@@ -62,6 +62,11 @@ def power(value: float) -> str:
     return f"{head}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
+def whole_percent(share: float) -> str:
+    """Write a share that somebody chose, as 2% or 0.5%: nothing is measured, so nothing rounded."""
+    return f"{share * 100:g}%"
+
+
 def percent(share: float | None) -> str:
     """Write a share as a percentage; only an exact 1 reads as 100%."""
     if share is None or not math.isfinite(share):

@@ -37,7 +37,19 @@ def test_a_person_sees_role_reasons_evidence_and_what_is_missing(client: Client)
     assert "3 points: 3 of L1" in said
     assert "What is missing for member" in said
     assert "points 3 5" in said
-    assert "mia (maintainer, Acme) for member: careful work" in said
+    # One sentence and one picture say why she is not there yet, before anything else does.
+    assert "Contributor, not yet member: points 3 of 5." in said
+    assert html.index('class="headline"') < html.index('id="identity"')
+    rungs = re.findall(r'<li class="(\w+)"[^>]*><strong>(\w+)<', html)
+    assert rungs == [
+        ("active", "contributor"),
+        ("waiting", "member"),
+        ("waiting", "reviewer"),
+        ("waiting", "maintainer"),
+    ]
+    assert "reviewer 15 points, 10 reviews, 3 months, 2 sponsors" in said
+    assert ">example.org/pull/12</a>" in html
+    assert "mia maintainer member Acme careful work" in said
     assert "L1 set by mia" in said
     assert "L1 suggested" in said
     assert "taken back: reverted: slower on AVX2" in said
@@ -72,6 +84,7 @@ def test_the_community_in_figures_with_a_table_under_each(client: Client) -> Non
     for waited in ("15.0 h", "9.0 h", "4.0 h"):
         assert waited in said
     assert "48.0 h" in said
+    assert "New people" in said.partition("Time to first response")[0]
     assert "Maintainers 1" in said
     assert "Contributors 2" in said
 
@@ -84,7 +97,7 @@ def test_the_rules_are_those_in_force(client: Client) -> None:
     for part in (*policy.levels, *policy.roles):
         assert part.name in said
         assert part.means in said
-    assert "a tenth less memory: high end of the interval &lt;= 0.9" in said
+    assert "a tenth less memory: high end of the interval ≤ 0.9" in said
     assert "3 changes of L2 or above, 30 reviews" in said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from dougong_registry.boards.pages import PersonPage, PersonRow
 from dougong_registry.boards.selectors.plugins import counted, plugins_list
@@ -51,7 +51,10 @@ def person_detail(login: str, *, provider: str = "", limit: int = 50) -> PersonP
 
 def _counted() -> QuerySet[Identity]:
     # Sub-queries: joins would multiply the plugins of a person by their submissions.
+    held = Standing.objects.filter(person=OuterRef("pk"))
     return Identity.objects.annotate(
+        held_role=Subquery(held.values("role")[:1]),
+        held_standing=Subquery(held.values("standing")[:1]),
         plugin_count=counted(Plugin.objects.filter(owner=OuterRef("pk")), "owner"),
         submission_count=counted(Submission.objects.filter(submitter=OuterRef("pk")), "submitter"),
     )
@@ -65,4 +68,6 @@ def _row(identity: Identity) -> PersonRow:
         since=identity.created_at,
         plugins=getattr(identity, "plugin_count", 0),
         submissions=getattr(identity, "submission_count", 0),
+        role=getattr(identity, "held_role", None) or "",
+        standing=getattr(identity, "held_standing", None) or "",
     )

@@ -165,7 +165,8 @@ def _stages(submission: Submission, events: Sequence[EventRow]) -> tuple[Stage, 
     failed = submission.state == Submission.State.FAILED
 
     def state(*, reached: bool, active: bool) -> str:
-        if reached:
+        # A verdict proves the way to it, also where its events were not kept (an import has none).
+        if reached or (over and not failed):
             return "done"
         if over:
             return "failed"

@@ -14,10 +14,12 @@ from dougong_registry.contributions.standings import standings_rebuild
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.rehearsal.build import Rehearsal, Size
 from dougong_registry.rehearsal.community import Community
+from dougong_registry.rehearsal.pulls import Pulls
+from dougong_registry.rehearsal.upkeep import Upkeep
 from dougong_registry.search.services import entries_rebuild
 from dougong_registry.statistics import statistics_refresh
 
-COUNTS = ("plugins", "releases", "measurements", "people", "contributions", "seed")
+COUNTS = ("plugins", "releases", "measurements", "people", "contributions", "pulls", "seed")
 
 
 class Command(BaseCommand):
@@ -40,6 +42,8 @@ class Command(BaseCommand):
             ("search entries", size.plugins, entries_rebuild()),
             ("places on boards", size.plugins, places_rebuild()),
             ("contributions", size.contributions, Community(size).build()),
+            ("pull requests", size.pulls, Pulls(size).build()),
+            ("notices", 0, Upkeep(size).build()),
             ("people's roles", 0, standings_rebuild()),
             ("months", 0, months_rebuild()),
         ):
