@@ -84,6 +84,8 @@ def kinds(client: httpx.Client, draw: random.Random) -> dict[str, Draw]:
     runs = [run["id"] for detail in details for run in detail["runs"] if run["current"]]
     submissions = [each["submission_id"] for detail in details for each in detail["releases"]]
     plugins = [detail["operator"]["distribution"] for detail in details]
+    newest = client.get("/api/v1/pulls?limit=100").json()["results"]
+    pulls = [row["number"] for row in newest]
     families = ("attention", "norm", "activation", "optimizer", "backend", "transform")
 
     def board() -> str:
@@ -110,6 +112,12 @@ def kinds(client: httpx.Client, draw: random.Random) -> dict[str, Draw]:
         "/people/*": lambda: f"/people/person-{draw.randrange(1, 400)}/",
         "/community/": lambda: "/community/",
         "/roles/": lambda: "/roles/",
+        "/pulls/": lambda: f"/pulls/?page={draw.randrange(1, 90)}",
+        "/pulls/ for people": lambda: f"/pulls/?show=people&page={draw.randrange(1, 10)}",
+        "/pulls/*": lambda: f"/pulls/{draw.choice(pulls)}/",
+        "/notices/": lambda: f"/notices/?page={draw.randrange(1, 10)}",
+        "/rejudging/": lambda: "/rejudging/",
+        "/suites/": lambda: "/suites/",
         "/hardware/": lambda: "/hardware/",
         "/audit/": lambda: "/audit/",
         "/compare/": lambda: (
@@ -132,6 +140,12 @@ def kinds(client: httpx.Client, draw: random.Random) -> dict[str, Draw]:
         "/api/v1/contributions L3": lambda: (
             f"/api/v1/contributions?level=L3&plugin={draw.choice(plugins)}"
         ),
+        "/api/v1/pulls": lambda: "/api/v1/pulls?limit=100",
+        "/api/v1/pulls/*": lambda: f"/api/v1/pulls/{draw.choice(pulls)}",
+        "/api/v1/notices": lambda: "/api/v1/notices?limit=100",
+        "/api/v1/campaigns": lambda: "/api/v1/campaigns?limit=100",
+        "/api/v1/reruns": lambda: "/api/v1/reruns?limit=100",
+        "/api/v1/suites": lambda: "/api/v1/suites",
         "/simple/": lambda: "/simple/",
         "/simple/*": lambda: f"/simple/{draw.choice(plugins)}/",
     }

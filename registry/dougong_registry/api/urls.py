@@ -30,6 +30,7 @@ from dougong_registry.api.lists import (
     RunListApi,
     RunnerListApi,
 )
+from dougong_registry.api.pulls import PullDetailApi, PullListApi
 from dougong_registry.api.reads import (
     BoardDetailApi,
     BoardListApi,
@@ -97,6 +98,8 @@ urlpatterns = [
     path("reruns", RerunListApi.as_view()),
     path("notices", NoticeListApi.as_view()),
     path("notices/<int:notice_id>/acknowledge", NoticeAcknowledgeApi.as_view()),
+    path("pulls", PullListApi.as_view()),
+    path("pulls/<int:number>", PullDetailApi.as_view()),
     path("contributions", ContributionListApi.as_view()),
     path("people", PersonListApi.as_view()),
     path("people/<str:login>", PersonDetailApi.as_view()),

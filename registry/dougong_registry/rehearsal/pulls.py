@@ -13,6 +13,7 @@ from django.utils import timezone
 from dougong_registry.forge.models import STEPS, Event, Head, Pull, Step
 from dougong_registry.people.models import Identity
 from dougong_registry.rehearsal.build import Size, inserted
+from dougong_registry.runs.models import Run
 from dougong_registry.submissions.models import Submission
 
 REPOSITORY = 1
@@ -22,14 +23,14 @@ ENDS = (
     ("review", "review", "running", 14),
     ("rejected", "lint", "failed", 8),
     ("rejected", "scan", "failed", 3),
-    ("rejected", "correctness", "failed", 8),
     ("blocked", "unblock", "blocked", 7),
     ("judging", "correctness", "running", 4),
     ("building", "build", "running", 2),
     ("errored", "build", "errored", 2),
     ("closed", "review", "cancelled", 2),
 )
-WAITS = {"review", "judging", "building", "blocked"}
+FAILED = ("rejected", "correctness", "failed", 0)
+"""Of the submissions that the judge refused."""
 SAID = {
     ("lint", "passed"): "Scope, names, licence, sizes: nothing found",
     ("scan", "passed"): "Secrets, hidden characters, binaries: nothing found",
@@ -70,7 +71,11 @@ class Pulls:
     def batch(self, first: int, submissions: list[Submission]) -> None:
         """Make some pull requests, each with its heads, steps and events."""
         weights = [end[3] for end in ENDS]
-        ends = self.draw.choices(ENDS, weights, k=len(submissions))
+        refused = self.refused(submissions)
+        ends = [
+            FAILED if submission.pk in refused else self.draw.choices(ENDS, weights)[0]
+            for submission in submissions
+        ]
         opened = [self.now - dt.timedelta(days=self.draw.uniform(0, 90)) for _ in submissions]
         pulls = inserted(
             self.pull(first + number, end[0], at)
@@ -84,6 +89,12 @@ class Pulls:
         last = {pull.pk: (end[1], end[2]) for pull, end in zip(pulls, ends, strict=True)}
         inserted(step for head in heads for step in self.steps(head, *last[head.pull_id]))
         inserted(event for head in heads for event in self.events(head))
+
+    def refused(self, submissions: list[Submission]) -> set[int]:
+        """Return which of the submissions have a failed run."""
+        keys = [submission.pk for submission in submissions]
+        failed = Run.objects.filter(submission__in=keys, outcome="failed")
+        return set(failed.values_list("submission", flat=True))
 
     def pull(self, number: int, state: str, at: dt.datetime) -> Pull:
         """Return a pull request by one of the people."""

@@ -26,9 +26,11 @@ class Glance:
 
 def at_a_glance(months: Sequence[MonthRow]) -> tuple[Glance, ...]:
     """Return the figures of the last month that is over, or of the first while it goes on."""
-    *_, before, now = (None, None, *months[: -1 if len(months) > 1 else None])
-    if now is None:
+    whole = months[:-1] if len(months) > 1 else months
+    if not whole:
         return ()
+    now = whole[-1]
+    before = whole[-2] if len(whole) > 1 else None
 
     def glance(name: str, write: Callable[[MonthRow], str]) -> Glance:
         then = f", {write(before)} the month before" if before else ""

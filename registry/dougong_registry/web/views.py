@@ -9,6 +9,7 @@ from django_htmx.middleware import HtmxDetails
 
 from dougong_registry.boards import selectors
 from dougong_registry.boards.selectors.history import operator_history
+from dougong_registry.forge.pulls.selectors import pull_of_submission
 from dougong_registry.plugins.models import FAMILIES
 from dougong_registry.search.rows import FACETS, ORDERINGS, Query
 from dougong_registry.search.selectors import search
@@ -141,6 +142,7 @@ def submission(request: HtmxRequest, submission_id: int) -> HttpResponse:
         "detail": detail,
         "row": detail.submission,
         "live": detail.submission.finished_at is None,
+        "pull_number": None if request.htmx else pull_of_submission(submission_id),
     }
     template = "parts/live.html" if request.htmx else "submission.html"
     return render(request, f"dougong/{template}", context)

@@ -35,6 +35,7 @@ from dougong_registry.campaigns.models import Campaign
 from dougong_registry.contributions.roles import affiliation_state, role_found, sponsor_add
 from dougong_registry.contributions.services import contribution_record, contribution_void
 from dougong_registry.fleet.models import Capability
+from dougong_registry.forge.models import STEPS, Event, Head, Pull, Step
 from dougong_registry.notices.models import Notice
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import (
@@ -483,6 +484,56 @@ class Hub:
                 message=message,
             )
 
+    def pulls(self, submission: Submission) -> None:
+        """Three pull requests: one waits for approvals, one was stopped, one waits for a look."""
+        for number, (state, last, outcome, said) in enumerate(
+            (
+                ("review", "review", "running", "L2: still needed: 1 of 2 approvals"),
+                ("rejected", "lint", "failed", "contrib/other/ is another plugin's folder"),
+                ("blocked", "unblock", "blocked", "A reviewer must look first"),
+            ),
+            start=1,
+        ):
+            pull = Pull.objects.create(
+                repository_id=1,
+                number=number,
+                author_id=5,
+                author_login="ada",
+                forge_updated_at=self.now,
+            )
+            old = Head.objects.create(
+                pull=pull, sha=f"{number}0" * 20, state="superseded", reason="superseded"
+            )
+            head = Head.objects.create(
+                pull=pull,
+                sha=f"{number}1" * 20,
+                state=state,
+                reason=said if outcome == "failed" else "",
+                plugin="acme-rms",
+                level="L2",
+                unblock=["new plugin"],
+                submission=submission if state == "review" else None,
+            )
+            for name in STEPS[: STEPS.index(last)]:
+                Step.objects.create(head=head, name=name, outcome="passed", title="nothing found")
+            line = {"path": "contrib/other/a.py", "line": 1, "title": "scope", "message": said}
+            Step.objects.create(
+                head=head,
+                name=last,
+                outcome=outcome,
+                title=said,
+                annotations=[line] if outcome == "failed" else [],
+            )
+            for each, login in ((old, "mia"), (head, "ben")):
+                Event.objects.create(
+                    pull=pull,
+                    head=each,
+                    kind="approved",
+                    actor_id=each.pk,
+                    source=f"review:{each.pk}",
+                    detail={"login": login},
+                )
+
     def upkeep(self, before: Run, after: Run, leader: Run) -> None:
         """A newer torch on the machine, and all that comes of that; a suite that is retired."""
         Capability.objects.create(
@@ -591,6 +642,7 @@ def furnish(hub: Hub) -> None:
     fused = hub.operator(acme, "acme/fused-rms", upstream="https://example.org/acme")
     leader = hub.run(acme, fused, speedup=1.78)
     hub.upkeep(before, after, leader)
+    hub.pulls(acme)
     wrong = hub.operator(acme, "acme/fast-but-wrong")
     hub.run(
         acme,

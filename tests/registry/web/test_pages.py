@@ -25,6 +25,7 @@ EMPTY = [
     "/audit/",
     "/notices/",
     "/rejudging/",
+    "/pulls/",
 ]
 QUERIES = 16
 """No page asks more, whatever it shows."""
@@ -87,6 +88,12 @@ def pages() -> list[str]:
         "/boards/norm.rms@1/",
         "/boards/norm.rms@1/?dtype=bfloat16",
         "/boards/attention.approx@1/",
+        "/pulls/?show=people",
+        "/pulls/?show=published",
+        "/pulls/1/",
+        "/pulls/2/",
+        "/pulls/3/",
+        f"/pulls/1/?head={'10' * 20}",
         *runs[:2],
         *submissions,
     ]
