@@ -118,6 +118,7 @@ def kinds(client: httpx.Client, draw: random.Random) -> dict[str, Draw]:
         "/notices/": lambda: f"/notices/?page={draw.randrange(1, 10)}",
         "/rejudging/": lambda: "/rejudging/",
         "/suites/": lambda: "/suites/",
+        "/governance/*": lambda: "/governance/levels/",
         "/hardware/": lambda: "/hardware/",
         "/audit/": lambda: "/audit/",
         "/compare/": lambda: (

@@ -50,6 +50,7 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
         "suites": "/suites/",
         "community": "/community/",
         "roles": "/roles/",
+        "text": "/governance/joining/",
         "pulls": "/pulls/",
         "rejudging": "/rejudging/",
         "notices": "/notices/",

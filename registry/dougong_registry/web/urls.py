@@ -35,6 +35,7 @@ urlpatterns = [
     path("people/<str:login>/", kept(record_views.person), name="person"),
     path("community/", kept(community_views.community), name="community"),
     path("roles/", kept(community_views.roles), name="roles"),
+    path("governance/<str:name>/", kept(community_views.text), name="text"),
     path("hardware/", kept(record_views.hardware), name="hardware"),
     path("hardware/<path:hardware_class>/", kept(record_views.machine), name="machine"),
     path("suites/", kept(record_views.suites), name="suites"),

@@ -10,6 +10,7 @@ from django.utils.html import escape
 from dougong_registry.boards import selectors
 from dougong_registry.runs.models import Run
 from dougong_registry.submissions.models import Submission
+from dougong_registry.web.texts import NAMES
 
 EMPTY = [
     "/",
@@ -74,6 +75,7 @@ def pages() -> list[str]:
         "/operators/zen/layer/",
         "/people/ada/",
         "/roles/",
+        *(f"/governance/{name}/" for name in NAMES),
         "/hardware/cpu/Xeon-8481C/2c/avx512/",
         "/suites/norm.rms@1/2026.1/",
         "/suites/attention.approx@1/2026.1/",
