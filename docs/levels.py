@@ -57,7 +57,7 @@ def examples(policy: Policy) -> str:
             f"| {_words(example.get('holds', ()))} | {', '.join(measured) or '-'} "
             f"| **{found.level}** | {'; '.join(found.reasons)} |"
         )
-    return _table("| | change | a new | holds | measured | level | because |", rows)
+    return _table("| # | change | a new | holds | measured | level | because |", rows)
 
 
 def load_examples(version: str) -> list[dict[str, Any]]:

@@ -78,26 +78,28 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
         page.goto(url + found["plugin"])
         found["version"] = _links(page, r"^/plugins/[^/]+/[^/]+/$")[0]
     for name, lists, pattern, shows in (
-        ("person", "people", r"^/people/[^/]+/", "#role ~ .ladder"),
+        ("person", "people", r"^/people/[^/]+/", "#role ~ .ladder .active ~ .waiting"),
         ("machine", "hardware", r"^/hardware/.+", "main"),
         ("suite", "suites", r"^/suites/.+", "main"),
         ("submission", "submissions", r"^/submissions/\d+/", "main"),
+        ("submission-live", "submissions", r"^/submissions/\d+/", "#log"),
         ("pull", "pulls", r"^/pulls/\d+/", ".verdicts"),
         ("pull-stopped", "pulls", r"^/pulls/\d+/", ".banner.failed"),
     ):
         page.goto(url + found[lists])
         if links := _links(page, pattern):
             found[name] = _first_with(page, url, links[:LOOKED_AT], shows)
-    return found
+    # A hub where nothing is judged now, or nothing was stopped, has no such page to show.
+    return {name: address for name, address in found.items() if address}
 
 
 def _first_with(page: Page, url: str, links: list[str], selector: str) -> str:
-    """Return the first page that shows something, or else the first of them all."""
+    """Return the first page that shows something; empty where none of them does."""
     for link in links:
         page.goto(url + link)
         if page.locator(selector).count():
             return link
-    return links[0]
+    return ""
 
 
 def _links(page: Page, pattern: str, where: str = "main table a") -> list[str]:
