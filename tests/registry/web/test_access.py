@@ -65,6 +65,11 @@ def addresses() -> dict[str, str]:
         "/audit/": "release.yanked",
         "/notices/": "1.31x",
         "/rejudging/": "2.10.0",
+        "/pulls/": "acme-rms",
+        "/pulls/1/": "Still needed: 0 of 2 approvals by a reviewer",
+        "/pulls/2/": "Stopped at lint",
+        "/governance/levels/": "Worked examples",
+        "/governance/takedown/": "Quarantine",
         "/nope": "There is no such page",
     }
 
