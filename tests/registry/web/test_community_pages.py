@@ -238,3 +238,10 @@ def test_the_api_says_a_persons_role_too(client: Client) -> None:
     )
     missing = client.get("/api/v1/people/ada").json()["standing"]["missing"]
     assert {"what": "points", "has": 3.0, "needs": 5.0} in missing
+
+
+@pytest.mark.usefixtures("peopled")
+def test_the_list_of_people_says_who_holds_which_role(client: Client) -> None:
+    said = words(get(client, "/people/"))
+    assert "mia maintainer" in said
+    assert "ada contributor" in said

@@ -291,6 +291,19 @@ def test_finished_submission_stops_asking(client: Client) -> None:
     assert "http-equiv" not in html
 
 
+@pytest.mark.usefixtures("furnished")
+def test_a_judged_submission_whose_events_were_not_kept_does_not_look_failed(
+    client: Client,
+) -> None:
+    imported = Submission.objects.filter(state="judged", events__isnull=True).first()
+    assert imported is not None
+    stages = get(client, f"/submissions/{imported.pk}/").partition('class="stages"')[2]
+    drawn = stages.partition("</ol>")[0]
+    assert drawn.count('class="done"') == 4
+    assert "time not kept" in drawn
+    assert "to come" not in drawn
+
+
 def test_search_and_filters_are_in_the_address(client: Client, furnished: Any) -> None:
     html = get(client, "/operators/?q=linear&family=attention")
     assert "dougong/linear" in html
