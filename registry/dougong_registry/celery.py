@@ -63,6 +63,11 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 60.0},
         },
+        "forget what CI exchanged": {
+            "task": "dougong_registry.publishing.tasks.exchanges_forget",
+            "schedule": 3600.0,
+            "options": {"expires": 3600.0},
+        },
         "drop uploads cut off": {
             "task": "dougong_registry.submissions.tasks.store_sweep",
             "schedule": 3600.0,
@@ -79,6 +84,6 @@ app.conf.update(
 app.autodiscover_tasks(
     [
         f"dougong_registry.{domain}"
-        for domain in ("submissions", "campaigns", "reruns", "contributions", "forge")
+        for domain in ("submissions", "campaigns", "reruns", "contributions", "publishing", "forge")
     ]
 )

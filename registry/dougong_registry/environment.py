@@ -121,6 +121,55 @@ def forge(environ: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix("DOUGONG_FORGE_"): value for name, value in given.items()}
 
 
+ISSUER = "https://token.actions.githubusercontent.com"
+
+
+def issuer(environ: Mapping[str, str]) -> str:
+    """Return who signs the ID tokens of CI jobs.
+
+    Raises:
+        ValueError: it is no address of https; plain http is for this machine only.
+    """
+    url = environ.get("DOUGONG_OIDC_ISSUER", "").strip().rstrip("/") or ISSUER
+    return _address("DOUGONG_OIDC_ISSUER", url)
+
+
+def github(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return how people sign in with GitHub: `client_id`, `secret`, `url`; nothing if unset.
+
+    Raises:
+        ValueError: a part is missing, or the file of the secret cannot be read.
+    """
+    prefix = "DOUGONG_GITHUB_"
+    client_id = environ.get(f"{prefix}CLIENT_ID", "").strip()
+    secret = environ.get(f"{prefix}CLIENT_SECRET", "").strip()
+    file = environ.get(f"{prefix}CLIENT_SECRET_FILE", "").strip()
+    if not (client_id or secret or file):
+        return {}
+    if file and not secret:
+        try:
+            secret = Path(file).read_text("utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{prefix}CLIENT_SECRET_FILE cannot be read: {error}") from error
+    if not (client_id and secret):
+        missing = "CLIENT_SECRET or CLIENT_SECRET_FILE" if client_id else "CLIENT_ID"
+        raise ValueError(f"sign-in with GitHub needs {prefix}{missing} too, which is not set")
+    url = environ.get(f"{prefix}URL", "").strip().rstrip("/")
+    return {
+        "client_id": client_id,
+        "secret": secret,
+        "url": _address(f"{prefix}URL", url) if url else "",
+    }
+
+
+def _address(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    here = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if parts.scheme == "https" or (parts.scheme == "http" and here):
+        return url
+    raise ValueError(f"{name} must begin with https://, got {url!r}")
+
+
 def words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
     """Return a comma-separated setting as a list."""
     return [word.strip() for word in environ.get(name, default).split(",") if word.strip()]

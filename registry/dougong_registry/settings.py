@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.functional import lazy
 
 from dougong_registry import environment
+from dougong_registry.accounts import configuration as accounts
 
 DOUGONG_HOME = environment.home(os.environ)
 DOUGONG_HUB_URL = os.environ.get("DOUGONG_HUB_URL", "http://127.0.0.1:8000").rstrip("/")
@@ -40,6 +41,8 @@ RATES = environment.rates(
     yank=(60, 100),
     export=(3600, 2),
     login=(30, 10),
+    exchange=(10, 30),
+    token=(60, 20),
     address=(1, 300),
 )
 # How many proxies of the hub's own add to X-Forwarded-For; 0 believes no such header.
@@ -48,6 +51,11 @@ DOUGONG_PROXIES = int(os.environ.get("DOUGONG_PROXIES", "0"))
 # Whose pull requests become submissions; nothing by default.
 FORGE = environment.forge(os.environ)
 FORGE_POLL_S = environment.count(os.environ, "DOUGONG_FORGE_POLL_S", 600)
+
+# Whose ID tokens CI jobs are known by; nothing is asked of it until a plugin trusts a publisher.
+OIDC_ISSUER = environment.issuer(os.environ)
+# How people sign in; nobody can where it is empty.
+GITHUB = environment.github(os.environ)
 
 # How long a page for everybody is kept; it is at most this much behind its data.
 PAGE_KEPT_S = int(os.environ.get("DOUGONG_PAGE_KEPT_S", "10"))
@@ -69,6 +77,7 @@ INSTALLED_APPS = [
     "dougong_registry.audit",
     "dougong_registry.requests",
     "dougong_registry.plugins",
+    "dougong_registry.publishing",
     "dougong_registry.submissions",
     "dougong_registry.runs",
     "dougong_registry.fleet",
@@ -123,22 +132,26 @@ CACHES = {
 DATABASES: dict[str, dict[str, Any]] = {"default": environment.database(os.environ, DOUGONG_HOME)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The pages for staff, with Django's accounts and sessions; a hub without them has neither.
+# The pages for staff and those for who signs in have Django's accounts and sessions; a hub without
+# either has none.
 DOUGONG_ADMIN = environment.flag(os.environ, "DOUGONG_ADMIN")
-if DOUGONG_ADMIN:
+if DOUGONG_ADMIN or GITHUB:
     INSTALLED_APPS += [
         "django.contrib.contenttypes",
         "django.contrib.auth",
         "django.contrib.sessions",
-        "django.contrib.messages",
-        "django.contrib.admin.apps.SimpleAdminConfig",
-        "dougong_registry.administration",
     ]
     MIDDLEWARE += [
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.contrib.messages.middleware.MessageMiddleware",
     ]
+if DOUGONG_ADMIN:
+    INSTALLED_APPS += [
+        "django.contrib.messages",
+        "django.contrib.admin.apps.SimpleAdminConfig",
+        "dougong_registry.administration",
+    ]
+    MIDDLEWARE += ["django.contrib.messages.middleware.MessageMiddleware"]
     TEMPLATES[0]["OPTIONS"]["context_processors"] += [
         "django.contrib.auth.context_processors.auth",
         "django.contrib.messages.context_processors.messages",
@@ -155,6 +168,15 @@ if DOUGONG_ADMIN:
     SESSION_COOKIE_AGE = 8 * 3600
     SESSION_COOKIE_SAMESITE = "Strict"
     SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+if GITHUB:
+    INSTALLED_APPS += accounts.APPS
+    MIDDLEWARE += [accounts.MIDDLEWARE]
+    # Outside of everything that sets a cookie.
+    MIDDLEWARE.insert(2, accounts.COOKIES)
+    TEMPLATES[0]["OPTIONS"]["context_processors"] += [accounts.CONTEXT]
+    globals().update(
+        accounts.allauth_settings(GITHUB, https=DOUGONG_HUB_URL.startswith("https://"))
+    )
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DOUGONG_HOME / "static"

@@ -30,4 +30,7 @@ if settings.DOUGONG_ADMIN:
 
     urlpatterns.insert(0, path("admin/", site.urls))
 
+if settings.GITHUB:
+    urlpatterns.insert(0, path("account/", include("dougong_registry.accounts.urls")))
+
 handler500 = "dougong_registry.api.problems.broken"

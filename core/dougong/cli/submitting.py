@@ -34,6 +34,7 @@ def submit(
 
     with Hub.required(hub, token) as client, tempfile.TemporaryDirectory() as folder:
         wheel = pip.build_wheel(path, Path(folder)) if path.is_dir() else path
+        client.trusted(wheel.name.partition("-")[0])
         submission = client.submit(wheel)
         if not json:
             _announce(client, submission)

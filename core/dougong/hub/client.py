@@ -20,6 +20,7 @@ import httpx
 
 from dougong.errors import HubError
 from dougong.home import state_folder
+from dougong.hub import ambient
 from dougong.hub.records import (
     Board,
     BoardRow,
@@ -101,6 +102,24 @@ class Hub:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def trusted(self, plugin: str) -> bool:
+        """Upload one plugin as the CI job that this is, if it is one and has no token yet.
+
+        The forge's ID token is given for a token of minutes, as docs/accounts.md says.
+
+        Returns:
+            Whether it is so now.
+        """
+        if "Authorization" in self._client.headers:
+            return False
+        given = ambient.id_token(self.url)
+        if given is None:
+            return False
+        asked = {"token": given, "plugin": plugin}
+        answer = self._json("POST", "oidc/exchange", json=asked)
+        self._client.headers["Authorization"] = f"Bearer {answer['token']}"
+        return True
 
     def submit(self, wheel: Path) -> Submission:
         """Upload a wheel; the same bytes again return the submission that there is."""

@@ -96,9 +96,9 @@ class SubmissionsApi(SubmissionListApi):
     def post(self, request: Request) -> Response:
         """Take a wheel in; the same bytes again are the same submission (200)."""
         # The token comes before the bytes; which plugin it must open is said by their name.
-        submitter = writer_of(request, "submit", "*")
+        submitter = writer_of(request, "upload", "*")
         wheel = sent(UploadInput, request)["wheel"]
-        submitter_of(request, "submit", canonicalize_name(wheel.name.partition("-")[0]))
+        submitter_of(request, "upload", canonicalize_name(wheel.name.partition("-")[0]))
 
         def act() -> Answer:
             submission, created = submission_create(

@@ -31,6 +31,7 @@ from dougong_registry.api.lists import (
     RunnerListApi,
 )
 from dougong_registry.api.pulls import PullDetailApi, PullListApi
+from dougong_registry.api.publishing import ExchangeApi
 from dougong_registry.api.reads import (
     BoardDetailApi,
     BoardListApi,
@@ -84,6 +85,7 @@ urlpatterns = [
     path("plugins/<str:name>/releases/<str:version>", ReleaseDetailApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/unyank", ReleaseUnyankApi.as_view()),
+    path("oidc/exchange", ExchangeApi.as_view()),
     path("export", ExportApi.as_view()),
     path("resolve", ResolveApi.as_view()),
     path("revocations", RevocationsApi.as_view()),

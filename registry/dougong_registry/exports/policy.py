@@ -12,6 +12,7 @@ from dougong_registry.submissions.queue import new_nonce
 
 LEFT_OUT: Mapping[str, str] = {
     "people.apitoken": "the hash of a token could be tried offline; people make new tokens",
+    "publishing.exchange": "it is of tokens, and of this hub's audience only",
     "requests.allowance": "it holds network addresses; the importing hub counts anew",
     "requests.reply": "an answer is its asker's own, and is kept a day",
 }

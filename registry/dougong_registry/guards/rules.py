@@ -71,6 +71,40 @@ GUARDS: tuple[Guard, ...] = (
         when="OLD.revoked_at IS NOT NULL",
         message="people_apitoken: a revoked token stays revoked",
     ),
+    kept("publishing_publisher", "it is whom somebody trusted"),
+    Guard(
+        table="publishing_publisher",
+        event="update",
+        columns=(
+            "plugin_id",
+            "repository_id",
+            "repository_owner_id",
+            "workflow",
+            "environment",
+            "added_by_id",
+            "created_at",
+        ),
+        message="publishing_publisher: whom somebody trusts never changes; add another",
+    ),
+    Guard(
+        table="publishing_publisher",
+        event="update_removed",
+        columns=("removed_at",),
+        when="OLD.removed_at IS NOT NULL",
+        message="publishing_publisher: what was removed stays removed; add it again",
+    ),
+    Guard(
+        table="publishing_exchange",
+        event="update",
+        message="publishing_exchange: an ID token was exchanged once, as it was",
+    ),
+    Guard(
+        table="publishing_exchange",
+        event="delete",
+        # As text in SQLite and as time in PostgreSQL, it orders alike.
+        when="OLD.expires_at > CURRENT_TIMESTAMP",
+        message="publishing_exchange: an ID token that is still good must not be forgotten",
+    ),
     kept("plugins_provider", "names are never freed"),
     Guard(
         table="plugins_provider",

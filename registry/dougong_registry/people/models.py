@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 SHA256 = r"^[0-9a-f]{64}$"
-SCOPE = "(read|submit|submit:plugin/[a-z0-9-]+|yank|admin)"
+SCOPE = "(read|submit|submit:plugin/[a-z0-9-]+|upload:plugin/[a-z0-9-]+|yank|admin)"
 
 
 class Identity(models.Model):
@@ -44,7 +44,8 @@ class ApiToken(models.Model):
     hint = models.CharField(max_length=12)
     """The first characters, so that people recognise a token in a list."""
     scope = models.CharField(max_length=512)
-    """What it opens, space between: `read`, `submit`, `submit:plugin/<name>`, `yank`, `admin`."""
+    """What it opens, space between: `read`, `submit`, `submit:plugin/<name>`, `yank`, `admin`;
+    `upload:plugin/<name>` of those that a publisher in CI is given for minutes."""
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -25,7 +25,9 @@ from dougong_ci.report.verdict import AccuracyRow, Gate, Outcome, SpeedCase, Sub
 from dougong_registry.campaigns.models import Campaign, Order
 from dougong_registry.forge.models import Build, Delivery, Event, Head, Provenance, Pull, Step
 from dougong_registry.notices.models import Notice
-from dougong_registry.people.services import token_create
+from dougong_registry.people.services import token_create, token_issue
+from dougong_registry.publishing.models import Exchange
+from dougong_registry.publishing.services import publisher_add
 from dougong_registry.reruns.models import Draw, Rerun
 from dougong_registry.runs.models import Run
 from dougong_registry.runs.services import runner_register
@@ -265,6 +267,24 @@ def pull(job: Job) -> Pull:
     Event.objects.create(pull=pull, head=head, kind="merged", source="merged")
     Provenance.objects.create(release=submission.release, payload="{}", signature="s", key_id="k")
     return pull
+
+
+@pytest.fixture
+def exchanged(job: Job) -> Exchange:
+    """A CI job of a publisher that is trusted with `acme-rms`, and was given a token."""
+    ids = {"repository_id": 1, "repository_owner_id": 2}
+    publisher = publisher_add(plugin="acme-rms", workflow="release.yml", **ids)
+    lasts = dt.timedelta(minutes=15)
+    token, _ = token_issue(
+        identity=publisher.plugin.owner, scope="upload:plugin/acme-rms", lasts=lasts
+    )
+    return Exchange.objects.create(
+        issuer="https://example.org",
+        jti="1",
+        expires_at=timezone.now() + lasts,
+        publisher=publisher,
+        token=token,
+    )
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from dougong_registry.exports.policy import hub_models
 from dougong_registry.fleet.services import heartbeat_take
 from dougong_registry.guards.install import install, lift
 from dougong_registry.moderation.services import action_propose
-from dougong_registry.people.models import Identity
+from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Artifact, OperatorName, Release
 from dougong_registry.requests.models import Allowance, Reply
 from dougong_registry.runs.models import Run, Runner
@@ -42,8 +42,17 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "api_token_is_hashed": [("people.apitoken", {"token_sha256": "dgp_plain"})],
     "api_token_scope_known": [
         ("people.apitoken", {"scope": scope})
-        for scope in ("", "everything", "submit:plugin/", "read  submit", "admin ")
+        for scope in ("", "everything", "submit:plugin/", "upload", "read  submit", "admin ")
     ],
+    "publisher_has_ids": [
+        ("publishing.publisher", {"repository_id": 0}),
+        ("publishing.publisher", {"repository_owner_id": 0}),
+    ],
+    "publisher_workflow_is_a_file": [
+        ("publishing.publisher", {"workflow": name})
+        for name in ("", "release", "release.sh", "a/release.yml", "../release.yml", ".yml")
+    ],
+    "exchange_has_jti": [("publishing.exchange", {"jti": ""})],
     "advisory_number_spelt": [
         ("advisories.advisory", {"number": number})
         for number in ("", "DGSA-2026-001", "CVE-2026-0001", "DGSA-2026-0001b")
@@ -238,6 +247,8 @@ FRESH: dict[str, dict[str, Any]] = {
     "audit.entry": {"seq": 999, "hash": HEX, "previous": "d" * 64},
     "people.identity": {"external_id": "eve"},
     "people.apitoken": {"token_sha256": HEX},
+    "publishing.publisher": {"environment": "another"},
+    "publishing.exchange": {"jti": "another", "token_id": "unused token"},
     "plugins.plugin": {"canonical": "eves", "confusable_key": "eves"},
     "plugins.artifact": {"sha256": HEX, "filename": "eves-1.0-py3-none-any.whl"},
     "plugins.release": {"version": "9.0", "artifact_id": "unused artifact"},
@@ -293,7 +304,7 @@ TOGETHER = {"not_before": "retry", "cause": "retry"}
 
 
 @pytest.fixture
-def full(ada, runner, job, verdict_of, wheel_of, upkeep, pull):
+def full(ada, runner, job, verdict_of, wheel_of, upkeep, pull, exchanged):
     """A row in every table and no guard, so that only the constraints are in the way."""
     runner.claim(job)
     runner.discover(job)
@@ -357,6 +368,11 @@ def copy(label: str, leave_out: set[str] = frozenset()) -> None:
 def unused(value: Any) -> Any:
     if value == "unused person":
         return Identity.objects.create(external_id="idle", login="idle").pk
+    if value == "unused token":
+        token = ApiToken.objects.latest("pk")
+        token.pk, token.token_sha256 = None, "f" * 64
+        token.save(force_insert=True)
+        return token.pk
     if value == "unused contribution":
         old = Contribution.objects.get(replaces__isnull=True)
         old.pk, old.source = None, "unused"

@@ -286,6 +286,7 @@ def test_the_manifest_counts_and_hashes_what_is_there(out):
     assert manifest["private"] == [
         "forge.build.nonce",
         "people.apitoken",
+        "publishing.exchange",
         "requests.allowance",
         "requests.reply",
         "submissions.job.nonce",
