@@ -31,6 +31,7 @@ class TokenForm(forms.Form):
         max_length=128,
         label="Submit this plugin only",
         error_messages={"invalid": "name one plugin, as acme-rms"},
+        widget=forms.TextInput(attrs={"placeholder": "acme-rms"}),
     )
     days = forms.TypedChoiceField(choices=DAYS, coerce=int, initial=30, label="Lasts")
 

@@ -30,7 +30,7 @@ from dougong_registry.people.services import (
     token_close,
     token_issue,
 )
-from dougong_registry.problem import Problem
+from dougong_registry.problem import Problem, Refused
 from dougong_registry.publishing.services import publisher_add, publisher_remove
 from dougong_registry.requests.rates import TooOften, rate_take
 
@@ -139,7 +139,11 @@ def publisher_make(request: HttpRequest, person: Identity, name: str) -> HttpRes
     if not form.is_valid():
         return _page(request, person, status=422, publisher_form=form, of=name)
     rate_take(rate="token", sender=actor_of(person))
-    publisher_add(plugin=name, owner=person, **form.cleaned_data)
+    try:
+        publisher_add(plugin=name, owner=person, **form.cleaned_data)
+    except Refused as error:
+        # With what was filled in.
+        return _page(request, person, status=422, publisher_form=form, of=name, problem=error)
     return redirect("/account/#plugins")
 
 

@@ -84,6 +84,12 @@ class ApiTokenAdmin(ShownAdmin):
     exclude = ("token_sha256",)
 
 
+class PublisherAdmin(ShownAdmin):
+    list_display = ("plugin", "repository_id", "workflow", "environment", "added_by", "removed_at")
+    list_select_related = ("plugin", "added_by")
+    search_fields = ("plugin__canonical", "repository")
+
+
 class EntryAdmin(ShownAdmin):
     list_display = ("seq", "at", "actor", "verb", "target")
     search_fields = ("actor", "verb", "target")

@@ -12,6 +12,7 @@ from dougong_registry.audit.models import Entry
 from dougong_registry.moderation.models import Action
 from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Artifact, Plugin, Release
+from dougong_registry.publishing.models import Publisher
 from dougong_registry.requests.rates import TooOften, rate_take
 from dougong_registry.runs.models import Run, Runner
 from dougong_registry.submissions.models import Job, Submission
@@ -49,6 +50,7 @@ site.register(Submission, records.SubmissionAdmin)
 site.register(Job, records.JobAdmin)
 site.register(Identity, records.IdentityAdmin)
 site.register(ApiToken, records.ApiTokenAdmin)
+site.register(Publisher, records.PublisherAdmin)
 site.register(Entry, records.EntryAdmin)
 site.register(Advisory, records.AdvisoryAdmin)
 site.register(Revocation, records.RevocationAdmin)

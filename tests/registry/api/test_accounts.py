@@ -1,4 +1,7 @@
-"""Nobody signs in by default; where GitHub is set up, `accounts_on.py` says what holds."""
+"""Nobody signs in by default; where GitHub is set up, `accounts_on.py` says what holds.
+
+`accounts_in_browser.py` goes the same way in a real browser.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +44,25 @@ def test_by_default_there_is_no_account_no_link_and_nothing_loaded(client):
 
 
 def test_the_accounts_where_they_are_on(tmp_path):
+    holds("accounts_on.py", tmp_path)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_accounts_in_a_browser(tmp_path):
+    holds("accounts_in_browser.py", tmp_path)
+
+
+def holds(file: str, tmp_path: Path) -> None:
+    """Run the tests of a file in a process where people sign in with GitHub."""
     github = github_server.GitHub()
     secret = tmp_path / "secret"
     secret.write_text(f"{github_server.SECRET}\n")
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-             str(HERE / "accounts_on.py")],
+             str(HERE / file)],
             env={
                 **os.environ,
                 "DOUGONG_GITHUB_CLIENT_ID": github_server.CLIENT_ID,
