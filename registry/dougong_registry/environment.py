@@ -134,31 +134,34 @@ def issuer(environ: Mapping[str, str]) -> str:
     return _address("DOUGONG_OIDC_ISSUER", url)
 
 
+GITHUB_ID, GITHUB_SECRET = "DOUGONG_GITHUB_CLIENT_ID", "DOUGONG_GITHUB_CLIENT_SECRET"
+GITHUB_SECRET_FILE, GITHUB_URL = "DOUGONG_GITHUB_CLIENT_SECRET_FILE", "DOUGONG_GITHUB_URL"
+
+
 def github(environ: Mapping[str, str]) -> dict[str, str]:
     """Return how people sign in with GitHub: `client_id`, `secret`, `url`; nothing if unset.
 
     Raises:
         ValueError: a part is missing, or the file of the secret cannot be read.
     """
-    prefix = "DOUGONG_GITHUB_"
-    client_id = environ.get(f"{prefix}CLIENT_ID", "").strip()
-    secret = environ.get(f"{prefix}CLIENT_SECRET", "").strip()
-    file = environ.get(f"{prefix}CLIENT_SECRET_FILE", "").strip()
+    client_id = environ.get(GITHUB_ID, "").strip()
+    secret = environ.get(GITHUB_SECRET, "").strip()
+    file = environ.get(GITHUB_SECRET_FILE, "").strip()
     if not (client_id or secret or file):
         return {}
     if file and not secret:
         try:
             secret = Path(file).read_text("utf-8").strip()
         except (OSError, ValueError) as error:
-            raise ValueError(f"{prefix}CLIENT_SECRET_FILE cannot be read: {error}") from error
+            raise ValueError(f"{GITHUB_SECRET_FILE} cannot be read: {error}") from error
     if not (client_id and secret):
-        missing = "CLIENT_SECRET or CLIENT_SECRET_FILE" if client_id else "CLIENT_ID"
-        raise ValueError(f"sign-in with GitHub needs {prefix}{missing} too, which is not set")
-    url = environ.get(f"{prefix}URL", "").strip().rstrip("/")
+        missing = f"{GITHUB_SECRET} or {GITHUB_SECRET_FILE}" if client_id else GITHUB_ID
+        raise ValueError(f"sign-in with GitHub needs {missing} too, which is not set")
+    url = environ.get(GITHUB_URL, "").strip().rstrip("/")
     return {
         "client_id": client_id,
         "secret": secret,
-        "url": _address(f"{prefix}URL", url) if url else "",
+        "url": _address(GITHUB_URL, url) if url else "",
     }
 
 

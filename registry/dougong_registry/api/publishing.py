@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from dougong_registry.api.base import Api
 from dougong_registry.api.serializers import Text, sent
 from dougong_registry.api.writes import address_of
+from dougong_registry.publishing.claims import MAX_CHARACTERS
 from dougong_registry.publishing.exchanging import exchange
-from dougong_registry.publishing.idtokens import MAX_CHARACTERS
 from dougong_registry.requests.rates import rate_take
 
 

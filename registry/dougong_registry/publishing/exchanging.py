@@ -14,8 +14,7 @@ from dougong_registry.audit.services import HUB, record
 from dougong_registry.people.services import token_issue
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.problem import Conflict, Forbidden, Problem, Unavailable
-from dougong_registry.publishing.idtokens import Claims, read
-from dougong_registry.publishing.keys import key_of
+from dougong_registry.publishing.claims import Claims
 from dougong_registry.publishing.models import Exchange, Publisher
 from dougong_registry.publishing.selectors import publishers_of
 
@@ -55,18 +54,26 @@ def exchange(*, id_token: str, plugin: str) -> Given:
             raise Forbidden(
                 f"no publisher is trusted with {canonical}; its owner adds one (docs/accounts.md)"
             )
-        claims = read(
-            id_token,
-            issuer=settings.OIDC_ISSUER,
-            audience=settings.DOUGONG_HUB_URL,
-            key_of=key_of,
-        )
+        claims = _read(id_token)
         return _give(_match(trusted, claims), claims)
     except Unavailable:
         raise
     except Problem as error:
         _refused(canonical, error, claims)
         raise
+
+
+def _read(id_token: str) -> Claims:
+    # Loaded with the first job that comes: most web processes never see one.
+    from dougong_registry.publishing.idtokens import read
+    from dougong_registry.publishing.keys import key_of
+
+    return read(
+        id_token,
+        issuer=settings.OIDC_ISSUER,
+        audience=settings.DOUGONG_HUB_URL,
+        key_of=key_of,
+    )
 
 
 def _match(trusted: list[Publisher], claims: Claims) -> Publisher:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
@@ -12,13 +11,12 @@ import jwt
 from jwt import PyJWK
 
 from dougong_registry.problem import Unauthorized
+from dougong_registry.publishing.claims import MAX_CHARACTERS, MAX_JTI, Claims
 
 ALGORITHMS = ("RS256", "ES256")
 """With a public key only: neither `none` nor an HMAC that takes the public key for a secret."""
 LONGEST_S = 15 * 60
 LEEWAY_S = 30
-MAX_CHARACTERS = 16_384
-MAX_JTI = 255
 REQUIRED = (
     "iss",
     "aud",
@@ -35,25 +33,6 @@ REQUIRED = (
 )
 _FOLDER = ".github/workflows/"
 _NUMBER = re.compile("[1-9][0-9]{0,18}")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What the issuer says of the job that asks."""
-
-    jti: str
-    expires_at: dt.datetime
-    repository: str
-    """Names are shown and never decide."""
-    repository_id: int
-    repository_owner_id: int
-    workflow: str
-    """Name of the file, as `release.yml`."""
-    environment: str
-    """In lower case; empty where the job has none."""
-    event: str
-    ref: str
-    commit: str
 
 
 def read(text: str, *, issuer: str, audience: str, key_of: Callable[[str, str], PyJWK]) -> Claims:
