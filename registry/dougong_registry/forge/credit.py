@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
+from dougong_registry.contributions.models import Contribution
 from dougong_registry.contributions.releases import release_credit
-from dougong_registry.contributions.services import contribution_record
+from dougong_registry.contributions.services import contribution_record, level_confirm
 from dougong_registry.forge.models import Event, Head
+from dougong_registry.forge.people import identity_of
 from dougong_registry.forge.pulls.events import event_append
-from dougong_registry.people.models import Identity
-from dougong_registry.people.services import identity_ensure
+from dougong_registry.forge.reviews import level_said
 from dougong_registry.plugins.models import Release
+from dougong_registry.problem import Problem
 
 REVIEWED = ("approved", "changes_requested")
 
@@ -18,7 +18,7 @@ REVIEWED = ("approved", "changes_requested")
 def credit(head: Head, release: Release) -> None:
     """Credit the author with the release and its reviewers with their reviews, each once.
 
-    In the transaction that publishes. The level is a suggestion until a reviewer sets it.
+    In the transaction that publishes. The level is a suggestion where no reviewer set it.
     """
     event_append(
         pull=head.pull,
@@ -35,6 +35,33 @@ def credit(head: Head, release: Release) -> None:
     for event in Event.objects.filter(pull=head.pull, kind__in=REVIEWED).order_by("pk"):
         if event.actor_id is not None and event.actor_id != head.pull.author_id:
             _reviewed(head, release, event)
+    level_apply(head)
+
+
+def level_apply(head: Head) -> None:
+    """Set the level of a published head to what a reviewer last said of it, if one did."""
+    said, works = level_said(head), Contribution.in_force().filter(kind="change")
+    row = works.filter(thread=f"submission:{head.submission_id}").first()
+    if said is None or row is None:
+        return
+    refused = ""
+    try:
+        level_confirm(
+            contribution_id=row.pk,
+            level=said.detail["level"],
+            decided_by=identity_of(said.actor_id or 0, said.detail["login"]),
+            evidence=[{"kind": "commit", "id": head.sha}],
+        )
+    except Problem as problem:  # the role that let them say so may be gone by now
+        refused = problem.detail
+    event_append(
+        pull=head.pull,
+        head=head,
+        kind="level.set",
+        source=f"level.set:{said.pk}",
+        level=said.detail["level"],
+        refused=refused,
+    )
 
 
 def _reviewed(head: Head, release: Release, event: Event) -> None:
@@ -53,9 +80,3 @@ def _reviewed(head: Head, release: Release, event: Event) -> None:
         thread=f"submission:{head.submission_id}",
         summary=f"{release.plugin.name} {release.version}: {event.kind.replace('_', ' ')}",
     )
-
-
-def identity_of(forge_id: int, login: str) -> Identity:
-    """Return who somebody is on the hub: known by the forge's id, shown by the login."""
-    plain = re.sub(r"[^A-Za-z0-9-]+", "-", login).strip("-") or "ghost"
-    return identity_ensure(login=plain, provider="github", external_id=str(forge_id))

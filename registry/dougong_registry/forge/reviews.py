@@ -11,7 +11,7 @@ from django.utils import timezone
 from dougong_registry.contributions.policy import policy_in_force
 from dougong_registry.forge import queue
 from dougong_registry.forge.models import Event, Head, Pull
-from dougong_registry.forge.people import people
+from dougong_registry.forge.people import APPROVE, identity_of, people_of, person_of
 from dougong_registry.forge.pulls.events import event_append
 from dougong_registry.forge.webhooks.payloads import ReviewFacts
 
@@ -50,6 +50,9 @@ def review_take(pull: Pull, review: ReviewFacts) -> bool:
         login=review.login,
     )
     if new:
+        reviewer = person_of(review.reviewer_id)
+        if reviewer is not None and reviewer.may(APPROVE):
+            identity_of(review.reviewer_id, review.login)  # so that a role can be recorded
         queue.advance_later(head.pk)
     return new
 
@@ -74,13 +77,25 @@ def _standing(head: Head) -> dict[int, Event]:
     return {event.actor_id: event for event in said.order_by("pk") if event.actor_id is not None}
 
 
+def level_said(head: Head) -> Event | None:
+    """Return the last level that a reviewer set for a head; None where nobody did."""
+    return Event.objects.filter(head=head, kind="level").order_by("-pk").first()
+
+
+def level_of(head: Head) -> str:
+    """Return the level whose approvals a head needs: what it touches, or more where it was said."""
+    touches, said = head.level or "L2", level_said(head)
+    return max(touches, said.detail["level"] if said else "", key=policy_in_force().level_rank)
+
+
 def quorum(head: Head) -> Quorum:
-    """Count who approved a head under the policy of its level."""
-    rule, known = policy_in_force().level(head.level or "L2").approvals, people()
+    """Count who approved a head under the policy of its level and the roles of this moment."""
+    rule, said = policy_in_force().level(level_of(head)).approvals, _standing(head)
+    known = people_of(said)
     standing = {
         reviewer: event.kind
-        for reviewer, event in _standing(head).items()
-        if reviewer != head.pull.author_id and reviewer in known
+        for reviewer, event in said.items()
+        if reviewer != head.pull.author_id and reviewer in known and known[reviewer].may(APPROVE)
     }
     able = [
         reviewer

@@ -94,7 +94,7 @@ class Forge:
         now = text(dt.datetime.now(dt.UTC))
         made = {
             "id": self.next_id(),
-            "user": {"id": person},
+            "user": {"id": person, "login": f"person-{person}"},
             "body": body,
             "created_at": now,
             "updated_at": now,

@@ -51,7 +51,7 @@ def _lines(head: Head) -> Iterator[str]:
     yield ""
     yield (
         "<sub>Commands: `/dougong rerun`, `/dougong hold <why>`, "
-        f"`/dougong unblock {head.sha[:12]}`.</sub>"
+        f"`/dougong unblock {head.sha[:12]}`, `/dougong level <level>`.</sub>"
     )
 
 

@@ -7,8 +7,8 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from dougong_registry.forge import builds
 from dougong_registry.forge.client import Forge
 from dougong_registry.forge.config import Config
-from dougong_registry.forge.credit import identity_of
 from dougong_registry.forge.models import Build, Head
+from dougong_registry.forge.people import identity_of
 from dougong_registry.forge.stages.examining import code, mirror
 from dougong_registry.forge.stages.move import Move, Say, wait
 from dougong_registry.problem import Forbidden, Problem, Refused, Unavailable

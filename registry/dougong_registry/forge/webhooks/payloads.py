@@ -45,6 +45,7 @@ class CommentFacts:
     number: int
     id: int
     author_id: int
+    author_login: str
     body: str
     created_at: dt.datetime
     edited: bool
@@ -103,12 +104,13 @@ def _comment(body: Mapping[str, Any]) -> Message | None:
 
 def comment_facts(comment: Mapping[str, Any], repository_id: int, number: int) -> CommentFacts:
     """Read a comment as the forge's messages and its API alike have it."""
-    user = comment["user"] or {"id": 0}
+    user = comment["user"] or {"id": 0, "login": "ghost"}
     return CommentFacts(
         repository_id=repository_id,
         number=number,
         id=int(comment["id"]),
         author_id=int(user["id"]),
+        author_login=str(user["login"])[:64],
         body=str(comment["body"] or "")[:MAX_COMMENT],
         created_at=moment(comment["created_at"]),
         edited=comment["updated_at"] != comment["created_at"],
@@ -117,7 +119,7 @@ def comment_facts(comment: Mapping[str, Any], repository_id: int, number: int) -
 
 def review_facts(review: Mapping[str, Any]) -> ReviewFacts:
     """Read a review as the forge's messages and its API alike have it."""
-    user = review["user"] or {"id": 0}
+    user = review["user"] or {"id": 0, "login": "ghost"}
     return ReviewFacts(
         id=int(review["id"]),
         reviewer_id=int(user["id"]),
