@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
+from dougong_ci.intake import folder as described
 from dougong_ci.intake import project, scope, secrets, text, unblock
 from dougong_ci.intake.findings import LINT, Finding, StoppedError, lint
 from dougong_ci.intake.git import Change, Entry, Repository
@@ -82,13 +83,17 @@ def _examine(
         return Examination(plugin=plugin, findings=[gone])
     if wrong := scope.check_files(entries):
         return Examination(plugin=plugin, tree=tree, findings=wrong)
-    after, found = _project(repository, head, plugin, path)
+    said, found = _described(repository, plugin, entries)
+    after = said.project if said else None
     level = L2 if any(_is_code(change.path) for change in changes) else L1
     if after is not None and (why := known.refusal(after, tree, level == L2)):
         found = [lint("release", why, path)]
     if after is None or any(each.stage == LINT for each in found):
         return Examination(plugin=plugin, tree=tree, project=after, level=level, findings=found)
-    before, _ = _project(repository, base, plugin, path)
+    # What the base says need not hold to rules that came later.
+    before, _ = project.read(repository.blob(base, path), plugin, path)
+    there = repository.entries(base, folder, scope.MAX_FILES) if before else []
+    said_before, _ = _described(repository, plugin, there)
     touched = {change.path for change in changes}
     found += _scan(repository, [entry for entry in entries if entry.path in touched])
     why_blocked = unblock.reasons(
@@ -96,6 +101,7 @@ def _examine(
         changes=changes,
         before=before,
         after=after,
+        same_contracts=bool(said and said_before and said.contracts == said_before.contracts),
         first_time=known.first_time,
         is_new=before is None or not known.is_known(plugin),
     )
@@ -109,13 +115,15 @@ def _examine(
     )
 
 
-def _project(
-    repository: Repository, commit: str, plugin: str, path: str
-) -> tuple[Project | None, list[Finding]]:
-    data = repository.blob(commit, path)
-    if data is None:
-        return None, [lint("metadata", f"there is no {path}; see `dougong new`")]
-    return project.read(data, plugin, path)
+def _described(
+    repository: Repository, plugin: str, entries: Sequence[Entry]
+) -> tuple[described.Contribution | None, list[Finding]]:
+    prefix = f"{scope.ROOT}/{plugin}/"
+    oids = {entry.path.removeprefix(prefix): entry.oid for entry in entries}
+    asked = [name for name in described.FILES if name in oids]
+    blobs = repository.blobs([oids[name] for name in asked])
+    files = dict(zip(asked, blobs, strict=True))
+    return described.read(files, oids, folder=plugin, prefix=prefix)
 
 
 def _scan(repository: Repository, entries: Sequence[Entry]) -> list[Finding]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from dougong_ci.intake.findings import Finding, lint
+from dougong_ci.intake.findings import Finding
+from dougong_ci.intake.tables import Fields, fields_of
 
-MAX_BYTES = 64 << 10
 NAME = "pyproject.toml"
 WHEELS = "dependencies.txt"
 """What the judge is to fetch for its sandbox, by hash."""
@@ -22,81 +20,73 @@ WHEELS = "dependencies.txt"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A plugin as it describes itself."""
+    """A plugin as its build sees it."""
 
     name: str
     version: str
+    """As PEP 440 spells it."""
     license: str
     needs: frozenset[str]
     """Canonical names of what it needs to run, to build, and in its extras."""
+    requires: frozenset[str]
+    """What it needs to run, with versions."""
 
 
-def read(data: bytes, folder: str, path: str) -> tuple[Project | None, list[Finding]]:
+def read(data: bytes | None, folder: str, path: str) -> tuple[Project | None, list[Finding]]:
     """Read a pyproject.toml; return the project, and what is wrong with it.
 
     Args:
-        data: The file.
-        folder: Name of the plugin's folder.
+        data: The file; None where there is none.
+        folder: Name of the plugin's folder, which must be the project's; empty where it need not.
         path: Of the file, for the findings.
     """
-    if len(data) > MAX_BYTES:
-        return None, [lint("metadata", f"{path} may have {MAX_BYTES >> 10} KiB", path)]
-    try:
-        tables = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        return None, [lint("metadata", f"{path} cannot be read: {error}", path)]
-    project = tables.get("project")
-    if not isinstance(project, dict):
-        return None, [lint("metadata", f"{path} has no [project]; see `dougong new`", path)]
-    return _read(tables, project, folder, data.decode(), path)
+    file = fields_of(data, path)
+    if file.found:
+        return None, file.found
+    if not (tables := file.tables("project")):
+        file.wrong("metadata", f"{path} has no [project]; see `dougong new`")
+        return None, file.found
+    found = _read(file.table, tables[0], folder)
+    return (None if file.found else found), file.found
 
 
-def _read(
-    tables: Mapping[str, Any], project: Mapping[str, Any], folder: str, text: str, path: str
-) -> tuple[Project | None, list[Finding]]:
-    found: list[Finding] = []
-
-    def wrong(rule: str, message: str, word: str) -> None:
-        found.append(lint(rule, message, path, _line(text, word)))
-
-    name, version, spdx = (str(project.get(key, "")) for key in ("name", "version", "license"))
-    if canonicalize_name(name) != folder:
-        wrong("name", f"the project is {name!a}, its folder {folder!r}; they must agree", "name")
+def _read(file: Mapping[str, Any], project: Fields, folder: str) -> Project:
+    name, version = (str(project.value(key) or "") for key in ("name", "version"))
+    if folder and canonicalize_name(name) != folder:
+        project.wrong(
+            "name", f"the project is {name!a}, its folder {folder!r}; they must agree", "name"
+        )
     try:
         version = str(Version(version))
     except InvalidVersion:
-        wrong("version", f"[project] needs a version of PEP 440, got {version!a}", "version")
+        wrong = f"[project] needs a version of PEP 440, got {version!a}"
+        project.wrong("version", wrong, "version")
+    spdx = project.licence()
+    points = project.value("entry-points")
+    if not isinstance(points, dict) or not points.get("dougong"):
+        wrong = "there is no [project.entry-points.dougong]; see `dougong new`"
+        project.wrong("metadata", wrong, "project")
+    needs: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
     try:
-        spdx = str(canonicalize_license_expression(spdx))
-    except InvalidLicenseExpression:
-        wrong("license", f"license must be an SPDX expression such as MIT, got {spdx!a}", "license")
-    entry_points = project.get("entry-points")
-    if not isinstance(entry_points, dict) or not entry_points.get("dougong"):
-        wrong(
-            "metadata", "there is no [project.entry-points.dougong]; see `dougong new`", "project"
-        )
-    try:
-        needs = _needs(tables, project)
+        needs = _needs(file, project.table)
+        requires = frozenset(map(_plain, project.table.get("dependencies", [])))
     except (InvalidRequirement, TypeError, AttributeError) as error:
-        wrong("dependencies", f"a requirement cannot be read: {error}", "dependencies")
-        needs = frozenset()
-    if found:
-        return None, found
-    return Project(name=name, version=version, license=spdx, needs=needs), []
+        wrong = f"a requirement cannot be read: {error}"
+        project.wrong("dependencies", wrong, "dependencies")
+    return Project(name=name, version=version, license=spdx, needs=needs, requires=requires)
 
 
-def _needs(tables: Mapping[str, Any], project: Mapping[str, Any]) -> frozenset[str]:
+def _plain(requirement: str) -> str:
+    return str(Requirement(requirement))
+
+
+def _needs(file: Mapping[str, Any], project: Mapping[str, Any]) -> frozenset[str]:
     rows = [*project.get("dependencies", [])]
-    rows += tables.get("build-system", {}).get("requires", [])
+    rows += file.get("build-system", {}).get("requires", [])
     for extra in project.get("optional-dependencies", {}).values():
         rows += extra
     requirements = [Requirement(row) for row in rows]
     if direct := next((each for each in requirements if each.url), None):
         raise InvalidRequirement(f"{direct.name} is taken from an address; use its name alone")
     return frozenset(canonicalize_name(each.name) for each in requirements)
-
-
-def _line(text: str, word: str) -> int:
-    lines = text.splitlines()
-    starts = (f"{word} ", f"{word}=", f"[{word}")
-    return next((at for at, line in enumerate(lines, 1) if line.strip().startswith(starts)), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from dougong_ci.intake.git import Change
@@ -27,7 +27,7 @@ _COMPILED = (
 _BINARY = ("so", "a", "o", "dll", "dylib", "pyd")
 NATIVE = frozenset(f".{suffix}" for suffix in _COMPILED + _BINARY)
 _NATIVE_NAMES = frozenset({"CMakeLists.txt", "Makefile", "meson.build", "setup.py", "build.rs"})
-_CHECKS = frozenset({"plugin.toml", "release.toml"})
+_OWNERS, _RELEASE = "plugin.toml", "release.toml"
 
 
 def reasons(
@@ -36,6 +36,7 @@ def reasons(
     changes: Sequence[Change],
     before: Project | None,
     after: Project,
+    same_contracts: bool,
     first_time: bool,
     is_new: bool,
 ) -> list[str]:
@@ -46,6 +47,7 @@ def reasons(
         changes: Of the pull request.
         before: The project as it was at the base; None where it was not there.
         after: The project at the head.
+        same_contracts: Whether its release file names the contracts that it named before.
         first_time: Whether nothing of this author was merged before.
         is_new: Whether the plugin is not known yet.
     """
@@ -57,7 +59,9 @@ def reasons(
     there = [change for change in changes if change.status != "D"]
     if native := [change.path for change in there if is_native(change.path)]:
         found.append(f"native code: {', '.join(native[:3])}")
-    if changed := [change.path for change in changes if _is_check(change, folder)]:
+    # A new version is said in the release file each time: that alone changes no check.
+    checks = {_OWNERS} if same_contracts else {_OWNERS, _RELEASE}
+    if changed := [change.path for change in changes if _is_check(change, folder, checks)]:
         found.append(f"changed checks: {', '.join(changed[:3])}")
     if any(change.path == f"contrib/{folder}/{WHEELS}" for change in there):
         found.append(f"changed list of wheels to fetch: {WHEELS}")
@@ -76,7 +80,7 @@ def is_native(path: str) -> bool:
     return file.suffix.lower() in NATIVE or file.name in _NATIVE_NAMES
 
 
-def _is_check(change: Change, folder: str) -> bool:
+def _is_check(change: Change, folder: str, files: Collection[str]) -> bool:
     parts = PurePosixPath(change.path).parts[2:]
-    in_checks = parts[:1] == ("tests",) or (len(parts) == 1 and parts[0] in _CHECKS)
+    in_checks = parts[:1] == ("tests",) or (len(parts) == 1 and parts[0] in files)
     return in_checks and change.status != "A" and change.path.startswith(f"contrib/{folder}/")

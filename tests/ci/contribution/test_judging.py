@@ -75,4 +75,4 @@ def test_a_current_verdict_is_not_made_again(folder: Path, verdict: Verdict):
 def test_a_folder_that_is_not_well_formed_says_why(tmp_path: Path):
     (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
     row = judging.judge_folder(tmp_path, profile="accuracy")
-    assert "plugin.toml: cannot be read" in row.error
+    assert "there is no plugin.toml" in row.error

@@ -28,3 +28,8 @@ def plugin():
 @pytest.fixture
 def project():
     return made.project
+
+
+@pytest.fixture
+def release():
+    return made.release

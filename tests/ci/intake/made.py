@@ -18,6 +18,23 @@ ENV = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
     "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
 }
+PLUGIN = """\
+schema = 1
+plugin = "{name}"
+families = ["norm"]
+license = "MIT"
+
+[[owners]]
+login = "ada"
+id = 5
+"""
+RELEASE = """\
+schema = 1
+version = "{version}"
+level = "L2"
+contracts = ["norm.rms@1"]
+summary = "What is new."
+"""
 PROJECT = """\
 [build-system]
 requires = ["hatchling>=1.27"]
@@ -47,11 +64,20 @@ def project(
     )
 
 
+def release(name: str = "acme-rms", version: str = "1.0", **values: str) -> dict[str, str]:
+    """The files that say what version a plugin is, by path in the repository."""
+    return {
+        f"contrib/{name}/pyproject.toml": project(name, version=version, **values),
+        f"contrib/{name}/release.toml": RELEASE.format(version=version),
+    }
+
+
 def plugin(name: str = "acme-rms", **values: str) -> dict[str, str]:
     """The files of a plugin, by path in the repository."""
     package = name.replace("-", "_")
     return {
-        f"contrib/{name}/pyproject.toml": project(name, **values),
+        **release(name, **values),
+        f"contrib/{name}/plugin.toml": PLUGIN.format(name=name),
         f"contrib/{name}/{package}/__init__.py": "def rms(x):\n    return x\n",
         f"contrib/{name}/tests/test_it.py": "def test_it():\n    assert True\n",
         f"contrib/{name}/README.md": "# It\n",

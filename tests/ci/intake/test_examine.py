@@ -101,6 +101,60 @@ def test_a_name_that_is_not_its_folders_is_stopped(look, plugin, project):
     assert (finding.rule, finding.line) == ("name", 6)
 
 
+PLUGIN, RELEASE = f"{FOLDER}/plugin.toml", f"{FOLDER}/release.toml"
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "line", "message"),
+    [
+        (PLUGIN, "schema = 1", "schema = 2", 1, "schema must be 1, got 2"),
+        (PLUGIN, '"acme-rms"', '"acme"', 2, "plugin must be the name in pyproject.toml"),
+        (PLUGIN, '["norm"]', '["kernel"]', 3, "families must be of attention"),
+        (PLUGIN, '"MIT"', '"BSD-3-Clause"', 4, "must be the licence in pyproject.toml"),
+        (PLUGIN, "id = 5", 'id = "5"', 8, "id must be the account's number"),
+        (RELEASE, '"1.0"', '"2.0"', 2, "version must be pyproject.toml's, 1.0"),
+        (RELEASE, '"L2"', '"L9"', 3, "level must be of L1, L2, L3"),
+        (RELEASE, "norm.rms@1", "norm.rms", 4, "contracts must be contracts with versions"),
+    ],
+)
+def test_what_a_plugin_says_of_itself_is_held_to_its_schema(
+    look, plugin, path, old, new, line, message
+):
+    files = plugin()
+    assert old in files[path]
+    finding = look({**files, path: files[path].replace(old, new)}).findings[0]
+    assert (finding.stage, finding.path, finding.line) == ("lint", path, line)
+    assert message in finding.message
+
+
+def test_a_file_that_is_not_there_is_named(look, plugin):
+    files = {path: text for path, text in plugin().items() if "tests/" not in path}
+    del files[PLUGIN], files[RELEASE], files[f"{FOLDER}/README.md"]
+    found = look(files).findings
+    where = {each.path for each in found}
+    assert where == {PLUGIN, RELEASE, f"{FOLDER}/README.md", f"{FOLDER}/tests"}
+
+
+@pytest.mark.parametrize("data", [b"schema = ", b"\xff", b"#" * (65 << 10), b"a = " + b"[" * 9999])
+def test_a_file_that_cannot_be_read_is_one_finding(look, plugin, data):
+    (finding,) = look({**plugin(), PLUGIN: data}).findings
+    assert (finding.rule, finding.path) == ("metadata", PLUGIN)
+
+
+def test_other_contracts_than_before_need_a_reviewer(look, release):
+    files = release("other-norm", "1.1")
+    path = "contrib/other-norm/release.toml"
+    files[path] = files[path].replace("norm.rms@1", "norm.layer@1")
+    assert look(files).unblock == [f"changed checks: {path}"]
+
+
+def test_the_families_are_the_cores_own():
+    from dougong.operator import FAMILIES
+    from dougong_ci.intake import folder
+
+    assert folder.FAMILIES == FAMILIES
+
+
 def test_a_file_name_that_acts_elsewhere_is_stopped(look, plugin):
     rules = {each.rule for each in look({**plugin(), f"{FOLDER}/a\nb\u202e.py": ""}).findings}
     assert rules == {"name"}
@@ -168,9 +222,9 @@ def test_a_reviewer_must_look_at_what_is_new(look, plugin):
     ]
 
 
-def test_a_known_authors_change_of_a_known_plugin_needs_nobody(look, project):
+def test_a_known_authors_change_of_a_known_plugin_needs_nobody(look, release):
     change = {
-        "contrib/other-norm/pyproject.toml": project("other-norm", "1.1"),
+        **release("other-norm", "1.1"),
         "contrib/other-norm/other_norm/__init__.py": "def rms(x):\n    return +x\n",
     }
     assert look(change).unblock == []

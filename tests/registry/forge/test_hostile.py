@@ -47,12 +47,12 @@ def test_an_edit_of_the_project_alone_is_no_submission(hub, forge):
     assert (forge.checks, forge.comments) == ({}, {})
 
 
-def test_a_plugin_of_somebody_else_stops_at_lint(hub, project):
+def test_a_plugin_of_somebody_else_stops_at_lint(hub, release):
     hub.to_review()
     hub.upstream.git("checkout", "--quiet", "main")
     hub.upstream.git("merge", "--quiet", "pull-1")
     hub.upstream.main = hub.upstream.git("rev-parse", "HEAD")
-    change = {f"{FOLDER}/pyproject.toml": project(version="6.6")}
+    change = release(version="6.6")
     head = hub.propose(change, 2, author=STRANGER, login="mallory")
     state, reason = end(hub, head)
     assert (state, "acme-rms belongs to eve" in reason) == ("rejected", True)

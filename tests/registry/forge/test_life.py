@@ -97,11 +97,11 @@ def test_nothing_is_sent_where_nothing_changed(hub, forge):
     assert [row for row in forge.asked[before:] if row[0] != "GET"] == []
 
 
-def test_a_second_head_takes_the_place_of_the_first_and_its_approvals(hub, forge, plugin, project):
+def test_a_second_head_takes_the_place_of_the_first_and_its_approvals(hub, forge, plugin, release):
     first = hub.to_review()
     hub.approve(REVIEWER, SECOND, sha=first.sha)
     hub.go()
-    change = {"contrib/acme-rms/pyproject.toml": project(version="1.1")}
+    change = release(version="1.1")
     second = hub.propose(change)
     hub.go()
     first.refresh_from_db()
@@ -127,7 +127,7 @@ def places(name="acme/rms"):
     return list(rows.values_list("version", "kind"))
 
 
-def test_a_newer_version_takes_the_older_ones_place_once_it_is_merged(hub, project):
+def test_a_newer_version_takes_the_older_ones_place_once_it_is_merged(hub, release):
     first = hub.to_review()
     assert places() == [], "what is not merged has no place on a board"
     hub.approve(REVIEWER, SECOND, sha=first.sha)
@@ -138,7 +138,7 @@ def test_a_newer_version_takes_the_older_ones_place_once_it_is_merged(hub, proje
     before = places()
     assert {version for version, _ in before} == {"1.0"}
     hub.upstream.main = hub.upstream.git("rev-parse", "main")
-    change = {"contrib/acme-rms/pyproject.toml": project(version="1.1")}
+    change = release(version="1.1")
     second = hub.propose(change, 2)
     hub.go()
     hub.build()

@@ -1,0 +1,1 @@
+"""The parts of `first_pull_request.py`: its transcript, and the machines that it needs."""
