@@ -83,6 +83,7 @@ class Story:
             "NO_COLOR": "1",
             "COLUMNS": "140",
             "PIP_CONFIG_FILE": os.devnull,
+            "PIP_FIND_LINKS": "",
         }
         self.hub: Hub | None = None
         self.sha = ""
@@ -128,8 +129,15 @@ class Story:
             before = self.folder / "scaffold.py"
             before.write_text(text, "utf-8")
             source.write_text(text.replace(SCAFFOLD, COMPUTATION), "utf-8")
-            diff = ("git", "diff", "--no-index", "--no-color", "--unified=0", before, source)
-            self.run(*diff, codes=(1,), shown="$EDITOR ada_my_norm/rms_norm.py; git diff")
+            diff = ("git", "diff", "--no-index", "--no-color", "--unified=0", before.name)
+            where = source.relative_to(self.folder)
+            self.run(
+                *diff,
+                where,
+                cwd=self.folder,
+                codes=(1,),
+                shown="$EDITOR ada_my_norm/rms_norm.py; git diff",
+            )
         with self.said.step("Ada tests it"):
             self.run("python", "-m", "pytest", "-q", cwd=self.plugin, shown="pytest -q")
         with self.said.step("Ada has it judged on her machine"):
@@ -191,7 +199,9 @@ class Story:
             index = ("--index-url", f"{self._hub.url}/simple/")
             pip = ("-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir", NAME)
             shown = f"pip install {NAME} --index-url http://hub/simple/"
-            self.run(python, *pip, *index, cwd=self.folder, shown=shown)
+            said = self.run(python, *pip, *index, cwd=self.folder, shown=shown, quiet=True)
+            rows = [row for row in said.splitlines() if not row.startswith("Requirement already")]
+            self.said.said("\n".join(rows))
             listing = (python, "-m", "dougong", "list", "--json")
             rows = json.loads(self.run(*listing, cwd=self.folder, quiet=True))
             (mine,) = [row for row in rows if row["name"] == OPERATOR]
@@ -213,8 +223,11 @@ class Story:
             must(f"L2 {told}" in page, f"her page says L2 {told}")
             self.said.said(f"GET http://hub/people/ada/\n{around(page, told)}")
             rows = json.loads(self._hub.get("/api/v1/contributions?person=ada"))["results"]
-            changes = [row for row in rows if row["kind"] == "change"]
-            must([row["level"] for row in changes] == ["L2"], f"one change of L2, got {rows}")
+            changes = [row for row in rows if row["kind"] == "change" and not row["replaced_by"]]
+            must(
+                [row["level"] for row in changes] == ["L2"],
+                f"one change in force, of L2, got {rows}",
+            )
             self.said.said(json.dumps(changes[0], indent=1))
 
     @property

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-SHOWN_LINES = 24
+SHOWN_LINES = 30
 SHOWN_CHARS = 150
 
 
