@@ -30,8 +30,8 @@ from dougong_registry.api.lists import (
     RunListApi,
     RunnerListApi,
 )
-from dougong_registry.api.pulls import PullDetailApi, PullListApi
 from dougong_registry.api.publishing import ExchangeApi
+from dougong_registry.api.pulls import PullDetailApi, PullListApi
 from dougong_registry.api.reads import (
     BoardDetailApi,
     BoardListApi,

@@ -155,5 +155,5 @@ def test_pages_ask_a_constant_number_of_queries(hub, plugin):
         ) as asked:
             page(hub)
         counts.append(len(asked))
-    assert len(set(counts)) == 1
-    assert counts[0] <= QUERIES
+    # Where nobody approved, nobody's role is asked for.
+    assert counts[0] <= counts[1] == counts[2] <= QUERIES
