@@ -49,9 +49,9 @@ P99_BAR_MS = 250.0
 SHARE_BAR = 0.05
 """Of writes among all requests."""
 WRITERS = 4
-SHARE = 0.056
+SHARE = 0.066
 """Of writes to reads at the bar: a little over one in twenty, as the reads are over it too."""
-PACE = 1.4
+PACE = 1.25
 """Reads asked for, as a share of the bar, if answers took no time."""
 _SCRIPT = """
 local addresses = {%s}
@@ -216,7 +216,7 @@ def main() -> int:
     """Print the table; exit status 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--flat-out", action="store_true", help="read without a pause")
     parser.add_argument("--token", required=True, help="of a submitter: `dougong-hub token_create`")
     parser.add_argument("--json", action="store_true")
