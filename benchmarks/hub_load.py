@@ -49,14 +49,14 @@ P99_BAR_MS = 250.0
 SHARE_BAR = 0.05
 """Of writes among all requests."""
 WRITERS = 4
-SHARE = 0.066
+SHARE = 0.08
 """Of writes to reads at the bar: a little over one in twenty, as the reads are over it too."""
-PACE = 1.25
+PACE = 1.4
 """Reads asked for, as a share of the bar, if answers took no time."""
 _SCRIPT = """
 local addresses = {%s}
 local at = 0
-function delay() return %d end
+function delay() return math.random(0, 2 * %d) end -- readers do not come in step
 function request() at = at %% #addresses + 1; return wrk.format("GET", addresses[at]) end
 function done(summary, latency, requests)
   io.write(string.format('{"requests": %%d, "p50_ms": %%f, "p99_ms": %%f, "bad": %%d}\\n',
@@ -231,7 +231,8 @@ def main() -> int:
         for name, (chosen, bar) in MIXES.items():
             addresses = [draw[kind]() for _ in range(60) for kind in chosen]
             for address in sorted(set(addresses)) * WARM:
-                client.get(address)
+                # On a connection of its own, or all of them go to one of the web processes.
+                client.get(address, headers={"Connection": "close"})
             rows[name] = loaded(url, options.token, addresses, bar, options)
     if options.json:
         print(json.dumps(rows, indent=1))

@@ -11,10 +11,12 @@ from typing import Any
 from dougong_registry.serve.tether import tether_self
 
 wsgi_app = "dougong_registry.wsgi:application"
-worker_class = "gthread"
+worker_class = "dougong_registry.serve.connections.PatientWorker"
 # Two processes so that recomputing a score from raw samples never holds up a page.
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 4
+# Seconds that a connection may say nothing, new or between two requests.
+keepalive = 5
 # One import of the site for all processes; each opens its own database connection on first use.
 preload_app = True
 timeout = 60

@@ -20,8 +20,11 @@ LONGEST_S = 300
 """How long a page that has a stamp is kept: it says how long ago things were."""
 LATE_S = 5
 """How much longer a page serves the others while one request makes it anew."""
-_making: set[str] = set()
+PATIENCE_S = 20
+"""How long a request waits for another that makes a page for the first time."""
+_making: dict[str, threading.Event] = {}
 _turn = threading.Lock()
+_NOTHING: tuple[bytes | None, float] = (None, 0.0)
 
 
 def kept(view: View) -> View:
@@ -72,34 +75,40 @@ def _key(request: HttpRequest, stamp: str = "") -> str:
 
 
 def _answered(key: str, seconds: int, make: Callable[[], HttpResponse]) -> HttpResponse:
-    content, made_at = cache.get(key, (None, 0.0))
-    fresh = time.monotonic() - made_at < seconds
-    if content is not None and (fresh or not _first(key)):
-        answer = HttpResponse(content)
-    else:
-        answer = _made(key, seconds, make)
-    if answer.status_code == HTTPStatus.OK:
-        patch_response_headers(answer, settings.PAGE_KEPT_S)
-    return answer
+    content, made_at = cache.get(key, _NOTHING)
+    if content is None or time.monotonic() - made_at >= seconds:
+        other = _claimed(key)
+        if other is None:
+            return _made(key, seconds, make)
+        if content is None and other.wait(PATIENCE_S):
+            content, _ = cache.get(key, _NOTHING)
+    # None still: the other found no page, and this one may not either.
+    return make() if content is None else _page(content)
 
 
 def _made(key: str, seconds: int, make: Callable[[], HttpResponse]) -> HttpResponse:
     try:
-        # What it says was true when it was begun.
-        began = time.monotonic()
+        began = time.monotonic()  # what a page says was true when it was begun
         answer = make()
-        if answer.status_code == HTTPStatus.OK:
-            cache.set(key, (answer.content, began), seconds + LATE_S)
-        return answer
+        if answer.status_code != HTTPStatus.OK:
+            return answer
+        cache.set(key, (answer.content, began), seconds + LATE_S)
+        return _page(answer.content)
     finally:
         with _turn:
-            _making.discard(key)
+            _making.pop(key).set()
 
 
-def _first(key: str) -> bool:
-    """Take the making of a page, unless another request of this process has it."""
+def _claimed(key: str) -> threading.Event | None:
+    """Take the making of a page; return what to wait for where another request has it."""
     with _turn:
-        if key in _making:
-            return False
-        _making.add(key)
-        return True
+        if key not in _making:
+            _making[key] = threading.Event()
+            return None
+        return _making[key]
+
+
+def _page(content: bytes) -> HttpResponse:
+    answer = HttpResponse(content)
+    patch_response_headers(answer, settings.PAGE_KEPT_S)
+    return answer

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
+import socket
 import sys
 
 import pytest
@@ -61,3 +63,18 @@ def test_requests_wait_while_a_killed_server_is_started_again(web, processes, un
     web.supervisor.wait(1.0)
     assert get(web) == b"here"
     assert web.restarts == 1
+
+
+def test_connections_that_say_nothing_hold_nobody_up(web):
+    address = ("127.0.0.1", web.bound.getsockname()[1])
+    with contextlib.ExitStack() as stack:
+        # Twice as many as there are threads; each would keep one for five seconds.
+        silent = [stack.enter_context(socket.create_connection(address)) for _ in range(16)]
+        connection = http.client.HTTPConnection(*address, timeout=3)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"here"
+        connection.close()
+        # One that speaks late is answered all the same.
+        silent[0].sendall(b"GET / HTTP/1.0\r\n\r\n")
+        silent[0].settimeout(30)
+        assert silent[0].recv(65536).startswith(b"HTTP/1.0 200")

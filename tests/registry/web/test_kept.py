@@ -110,3 +110,28 @@ def test_a_page_that_could_not_be_made_anew_is_tried_again(rf, settings):
     with pytest.raises(OSError, match="full"):
         page(request)
     assert page(request).content == b"made 2"
+
+
+def test_of_many_who_ask_first_one_makes_the_page(rf, settings):
+    settings.PAGE_KEPT_S = 60
+    begun, go = threading.Event(), threading.Event()
+    made: list[int] = []
+
+    @kept
+    def page(_request):
+        made.append(len(made))
+        begun.set()
+        go.wait(20)
+        return HttpResponse("made once")
+
+    request, answers = rf.get("/somewhere/"), []
+    asking = [threading.Thread(target=lambda: answers.append(page(request))) for _ in range(5)]
+    for thread in asking:
+        thread.start()
+    assert begun.wait(20)
+    go.set()
+    for thread in asking:
+        thread.join(20)
+    assert [answer.content for answer in answers] == [b"made once"] * 5
+    assert made == [0]
+    assert {answer["Cache-Control"] for answer in answers} == {"max-age=60"}
