@@ -48,8 +48,8 @@ WARM = 4
 P99_BAR_MS = 250.0
 SHARE_BAR = 0.05
 """Of writes among all requests."""
-WRITERS = 4
-SHARE = 0.08
+WRITERS = 6
+SHARE = 0.07
 """Of writes to reads at the bar: a little over one in twenty, as the reads are over it too."""
 PACE = 1.4
 """Reads asked for, as a share of the bar, if answers took no time."""
