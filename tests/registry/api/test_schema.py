@@ -97,7 +97,8 @@ def known(ada, runner, job, verdict_of, pull):
 def parts_of(operation: Any, known: dict[str, Any]) -> dict[str, Any]:
     """Return what to put into the address of one operation."""
     name = "rms" if "{provider}" in operation.path else "acme-rms"
-    have = {**known, "name": name}
+    number = known["pull" if "/pulls/" in operation.path else "number"]
+    have = {**known, "name": name, "number": number}
     return {part: have[part] for part in have if f"{{{part}}}" in operation.path}
 
 

@@ -278,7 +278,7 @@ def test_a_wheel_holds_every_policy(tmp_path):
     said = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packed = said["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("governance/[lr]*-*.toml"))
-    assert sorted(packed) == files
+    assert sorted(name for name in packed if name.endswith(".toml")) == files
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT,
