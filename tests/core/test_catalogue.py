@@ -130,6 +130,9 @@ def test_damaged_distribution_is_reported_and_passed_over(install, site, monkeyp
     assert list(catalogue.entries) == ["acme/fused-rms"]
     assert {"damaged metadata" in broken.reason for broken in catalogue.broken} == {True}
     assert len(catalogue.broken) == 2
+    # Libraries bring finders of their own, which find everything again.
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, *sys.meta_path])
+    assert Catalogue.at(site).broken == catalogue.broken
 
 
 def test_at_sees_only_its_folder(tmp_path):

@@ -183,7 +183,10 @@ def _scan(
         Source(point.name, name, version, point.load)
         for point, name, version in _points(distributions, broken)
     ]
-    return sorted([*sources, *broken], key=lambda source: (source.plugin, source.distribution))
+    # Once each: where a second finder of metadata is loaded (setuptools brings one), all come twice.
+    return sorted(
+        [*sources, *dict.fromkeys(broken)], key=lambda source: (source.plugin, source.distribution)
+    )
 
 
 def _points(

@@ -82,6 +82,7 @@ def known(ada, runner, job, verdict_of, pull):
     sources_of(build.tree).write_bytes(b"sources")
     return {
         "number": advisory.number,
+        "pull": pull.number,
         "submission_id": job.submission_id,
         "job_id": job.pk,
         "build_id": build.pk,

@@ -99,12 +99,12 @@ def test_death_of_a_child_takes_its_whole_group_along(tmp_path, processes, until
     assert processes.alive() == {}
 
 
-def test_run_returns_the_exit_status_and_a_late_one_is_killed(tmp_path, processes):
+def test_run_returns_the_exit_status_and_a_late_one_is_killed(tmp_path, processes, until):
     supervisor = Supervisor(lambda _: None)
     assert supervisor.run(spec(tmp_path, "exit 5"), timeout_s=60) == 5
     with pytest.raises(UpError, match="took over 0 s"):
         supervisor.run(spec(tmp_path, "sleep 1000", env=processes.env), timeout_s=0.1)
-    assert processes.alive() == {}
+    until(lambda: processes.alive() == {}, "what the killed shell had started is gone too")
 
 
 def test_sigkill_of_the_supervisor_leaves_no_process(tmp_path, processes, until):
