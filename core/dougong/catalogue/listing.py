@@ -183,7 +183,7 @@ def _scan(
         Source(point.name, name, version, point.load)
         for point, name, version in _points(distributions, broken)
     ]
-    # Once each: where a second finder of metadata is loaded (setuptools brings one), all come twice.
+    # Once each: a second finder of metadata, such as setuptools brings, finds all of them again.
     return sorted(
         [*sources, *dict.fromkeys(broken)], key=lambda source: (source.plugin, source.distribution)
     )
