@@ -38,8 +38,11 @@ def jobs_dispatch_waiting() -> list[int]:
     if not ready:
         return []
     lost = _lost_before()
+    routes = list(_due(lost).order_by().values_list("device", "hardware_class").distinct())
+    if not routes:
+        return []
     at_work, taken = _under_way(lost)
-    slots = _slots(_due(lost), taken, ready)
+    slots = _slots(routes, taken, ready)
     open_routes = [route for route, left in slots.items() if left > 0]
     # A long queue is read only where something can be sent: this runs after every submission.
     waiting = _waiting(lost, open_routes) if open_routes else []
@@ -93,9 +96,8 @@ def _under_way(lost: dt.datetime) -> tuple[Counter[int], Counter[Route]]:
 
 
 def _slots(
-    due: QuerySet[Job], taken: Counter[Route], ready: Sequence[Mapping[str, str]]
+    routes: Sequence[Route], taken: Counter[Route], ready: Sequence[Mapping[str, str]]
 ) -> dict[Route, int]:
-    routes = due.order_by().values_list("device", "hardware_class").distinct()
     return {
         route: JOBS_A_MACHINE * sum(fits(each, *route) for each in ready) - taken[route]
         for route in routes

@@ -69,16 +69,12 @@ def submission_detail(submission_id: int) -> SubmissionDetail:
     Raises:
         Missing: there is no such submission.
     """
-    submission = (
-        submissions_related().select_related("release__artifact").filter(pk=submission_id).first()
-    )
-    if submission is None:
-        raise Missing(f"no submission {submission_id}")
+    submission = _one(submissions_related().select_related("release__artifact"), submission_id)
     events = event_rows(JobEvent.objects.filter(submission=submission_id).order_by("seq"))
     # The way to the verdict is that of the first job; the others have a place of their own.
     first = [each for each in events if not each.retry and each.device == FIRST_DEVICE]
     attempts = max((event.attempt for event in first), default=0)
-    jobs = tuple(submission.jobs.filter(state__in=_OPEN).order_by("pk"))
+    jobs = _open_jobs(submission)
     return SubmissionDetail(
         submission=submission_row(submission),
         sha256=submission.sha256,
@@ -99,10 +95,8 @@ def submission_state(submission_id: int) -> SubmissionState:
     Raises:
         Missing: there is no such submission.
     """
-    submission = submissions_related().filter(pk=submission_id).first()
-    if submission is None:
-        raise Missing(f"no submission {submission_id}")
-    jobs = tuple(submission.jobs.filter(state__in=_OPEN).order_by("pk"))
+    submission = _one(submissions_related(), submission_id)
+    jobs = _open_jobs(submission)
     return SubmissionState(
         submission=submission_row(submission),
         sha256=submission.sha256,
@@ -150,6 +144,17 @@ def submission_row(submission: Submission) -> SubmissionRow:
         finished_at=submission.finished_at,
         error=submission.error,
     )
+
+
+def _one(submissions: QuerySet[Submission], submission_id: int) -> Submission:
+    submission = submissions.filter(pk=submission_id).first()
+    if submission is None:
+        raise Missing(f"no submission {submission_id}")
+    return submission
+
+
+def _open_jobs(submission: Submission) -> tuple[Job, ...]:
+    return tuple(submission.jobs.filter(state__in=_OPEN).order_by("pk"))
 
 
 def _retry(jobs: Sequence[Job]) -> RetryRow | None:
