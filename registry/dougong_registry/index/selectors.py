@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+from django.db.models import OuterRef
 from packaging.utils import canonicalize_name
 
 from dougong_registry.advisories.selectors import revoked_among
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Missing
+from dougong_registry.subqueries import there_is
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +52,8 @@ class Project:
 
 def project_names() -> list[str]:
     """Return the canonical names of all plugins that offer something, in order."""
-    offered = Release.objects.filter(published_at__isnull=False).values("plugin")
-    plugins = Plugin.objects.filter(pk__in=offered)
+    offered = Release.objects.filter(plugin=OuterRef("pk"), published_at__isnull=False)
+    plugins = Plugin.objects.filter(there_is(offered))
     return list(plugins.order_by("canonical").values_list("canonical", flat=True))
 
 

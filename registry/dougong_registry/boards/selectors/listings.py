@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet
 from packaging.utils import canonicalize_name
 
 from dougong_registry.boards.list_rows import (
@@ -16,7 +16,7 @@ from dougong_registry.boards.list_rows import (
 from dougong_registry.boards.pages import PluginRow
 from dougong_registry.boards.rows import RunRow, SubmissionRow
 from dougong_registry.boards.selectors.contributions import standing_of
-from dougong_registry.boards.selectors.plugins import counted, matching, plugin_row, with_counts
+from dougong_registry.boards.selectors.plugins import matching, plugin_row, with_counts
 from dougong_registry.boards.selectors.runs import run_row_maker, runs_with_scores
 from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
 from dougong_registry.contributions.models import Standing
@@ -26,6 +26,7 @@ from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.problem import Missing
 from dougong_registry.runs.models import Runner
 from dougong_registry.submissions.models import Submission
+from dougong_registry.subqueries import counted, there_is
 
 PLUGIN_ORDERS = {"name": "canonical", "-name": "-canonical", "created": "pk", "-created": "-pk"}
 _NEWEST = "-pk"
@@ -177,7 +178,7 @@ def _release_row(release: Release) -> PluginRelease:
 def _people() -> QuerySet[Identity]:
     theirs = Submission.objects.filter(submitter=OuterRef("pk")).order_by()
     known = Standing.objects.filter(person=OuterRef("pk"))
-    return Identity.objects.filter(Exists(theirs) | Exists(known)).annotate(
+    return Identity.objects.filter(there_is(theirs) | there_is(known)).annotate(
         submission_count=counted(theirs, "submitter")
     )
 

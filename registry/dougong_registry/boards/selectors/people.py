@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from dougong_registry.boards.pages import PersonPage, PersonRow
-from dougong_registry.boards.selectors.plugins import counted, plugins_list
+from dougong_registry.boards.selectors.plugins import plugins_list
 from dougong_registry.boards.selectors.submissions import submission_row, submissions_related
 from dougong_registry.contributions.models import Standing
 from dougong_registry.people.models import Identity
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.problem import Missing
 from dougong_registry.submissions.models import Submission
+from dougong_registry.subqueries import counted, there_is
 
 
 def people_list(*, limit: int = 100, offset: int = 0) -> tuple[PersonRow, ...]:
     """Return everybody who owns a plugin, submitted or contributed, in the order of logins."""
     known = _counted().filter(
-        Exists(Plugin.objects.filter(owner=OuterRef("pk")))
-        | Exists(Submission.objects.filter(submitter=OuterRef("pk")))
-        | Exists(Standing.objects.filter(person=OuterRef("pk")))
+        there_is(Plugin.objects.filter(owner=OuterRef("pk")))
+        | there_is(Submission.objects.filter(submitter=OuterRef("pk")))
+        | there_is(Standing.objects.filter(person=OuterRef("pk")))
     )
     return tuple(map(_row, known.order_by("login", "pk")[offset : offset + limit]))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from packaging.metadata import parse_email
 from packaging.utils import canonicalize_name
 
@@ -22,6 +21,7 @@ from dougong_registry.boards.selectors.records import newest_records, operator_r
 from dougong_registry.boards.selectors.upkeep import notices_standing
 from dougong_registry.plugins.models import OperatorName, OperatorRecord, Plugin, Release
 from dougong_registry.problem import Missing
+from dougong_registry.subqueries import counted
 
 
 def plugins_list(
@@ -81,12 +81,6 @@ def matching(plugins: QuerySet[Plugin], q: str) -> QuerySet[Plugin]:
     for word in q.split()[:8]:
         plugins = plugins.filter(Q(name__icontains=word) | Q(summary__icontains=word))
     return plugins
-
-
-def counted(rows: QuerySet[Any], by: str) -> Coalesce:
-    """Return how many rows there are as a sub-query: joins would multiply one count by another."""
-    count = rows.order_by().values(by).annotate(rows=Count("pk")).values("rows")
-    return Coalesce(Subquery(count), 0)
 
 
 def plugin_detail(name: str, *, limit: int = 100, offset: int = 0) -> PluginPage:
