@@ -39,6 +39,8 @@ COMMANDS = {
         "ci": ("", "Check a pull request here, as the hub would"),
         "submit": ("dougong.cli.submitting:submit", "Send a plugin to the hub and watch it judged"),
         "cancel": ("dougong.cli.submitting:cancel", "Stop the judgement of what you submitted"),
+        "yank": ("dougong.cli.owning:yank", "Have installers pass over a release of yours"),
+        "retire": ("dougong.cli.owning:retire", "Archive or deprecate a plugin of yours"),
     },
     "Run": {
         "up": ("", "Start a hub with its worker on this machine"),

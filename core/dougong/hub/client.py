@@ -140,6 +140,20 @@ class Hub:
         """Stop the judgement of a submission of one's own."""
         return _submission(self._json("POST", f"submissions/{submission_id}/cancel"))
 
+    def yank(self, plugin: str, version: str, reason: str) -> None:
+        """Yank a release of one's own; an empty reason puts it back."""
+        path = f"plugins/{plugin}/releases/{version}/{'yank' if reason else 'unyank'}"
+        self._json("POST", path, json={"reason": reason} if reason else {})
+
+    def set_status(self, plugin: str, status: str, reason: str = "") -> Plugin:
+        """Set the status of one's own plugin: `active`, `archived` or `deprecated`.
+
+        Returns:
+            The plugin, of which `name` and `status` are known.
+        """
+        given = {"status": status, "reason": reason}
+        return _pick(Plugin, self._json("POST", f"plugins/{plugin}/status", json=given))
+
     def search(self, words: str = "", *, limit: int = 200, **filters: str) -> Found:
         """Return the first operators that match, and what the search could be narrowed to.
 

@@ -39,7 +39,7 @@ from dougong_registry.api.reads import (
     OperatorListApi,
     RunDetailApi,
 )
-from dougong_registry.api.releases import ReleaseUnyankApi, ReleaseYankApi
+from dougong_registry.api.releases import PluginStatusApi, ReleaseUnyankApi, ReleaseYankApi
 from dougong_registry.api.resolve import (
     AdvisoryDetailApi,
     AdvisoryListApi,
@@ -81,6 +81,7 @@ urlpatterns = [
     path("runners/heartbeat", HeartbeatApi.as_view()),
     path("plugins", PluginListApi.as_view()),
     path("plugins/<str:name>", PluginDetailApi.as_view()),
+    path("plugins/<str:name>/status", PluginStatusApi.as_view()),
     path("plugins/<str:name>/releases", ReleaseListApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>", ReleaseDetailApi.as_view()),
     path("plugins/<str:name>/releases/<str:version>/yank", ReleaseYankApi.as_view()),

@@ -24,6 +24,7 @@ from dougong_registry.plugins.models import (
     Release,
 )
 from dougong_registry.plugins.names import confusable_key, refuse_reserved
+from dougong_registry.plugins.status import closed
 from dougong_registry.plugins.wheel import WheelInfo
 from dougong_registry.problem import Conflict, Forbidden, Missing, Refused
 from dougong_registry.requests.rates import rate_take
@@ -37,7 +38,8 @@ def release_create(*, owner: Identity, wheel: WheelInfo, sha256: str, size_bytes
     """Record a release and its bytes. Runs inside the caller's transaction.
 
     Raises:
-        Conflict: the name resembles another's, or the version or file name has other bytes.
+        Conflict: the name resembles another's, the version or file name has other bytes, or the
+            plugin is archived or quarantined.
         Forbidden: the plugin belongs to someone else.
     """
     plugin = _plugin_ensure(owner=owner, wheel=wheel)
@@ -93,6 +95,8 @@ def _plugin_ensure(*, owner: Identity, wheel: WheelInfo) -> Plugin:
         plugin.save(force_insert=True)
     elif plugin.owner_id != owner.pk:
         raise Forbidden(f"{plugin.name} belongs to another submitter; ask them to publish it")
+    elif why := closed(plugin):
+        raise Conflict(why)
     elif plugin.summary != wheel.summary:
         plugin.summary = wheel.summary
         plugin.save(update_fields=["summary"])

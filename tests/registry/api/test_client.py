@@ -111,3 +111,35 @@ def test_search_runs_and_board_at_the_shell(hub, capsys):
     assert main(["board"]) == 0
     assert "norm.rms@1" in capsys.readouterr().out
     assert main(["runs", "--outcome", "splendid"]) == 2
+
+
+def test_an_owner_yanks_and_retires_at_the_shell(hub, ada, capsys):
+    mine = ["--token", ada.token]
+    assert main(["yank", "acme-rms", "1.2", "--reason", "wrong for [odd] sizes", *mine]) == 0
+    assert "acme-rms 1.2 is yanked: wrong for [odd] sizes" in capsys.readouterr().out
+    assert [bool(row.yanked_reason) for row in hub.releases("acme-rms")] == [True, False, False]
+    assert main(["yank", "acme-rms", "1.2", "--undo", *mine]) == 0
+    assert not any(row.yanked_reason for row in hub.releases("acme-rms"))
+    for flags, status in (([], "archived"), (["--deprecated"], "deprecated")):
+        assert main(["retire", "acme-rms", "--reason", "moved", *flags, *mine]) == 0
+        assert f"acme-rms is {status}: moved" in capsys.readouterr().out
+        assert [row.status for row in hub.plugins("acme")] == [status]
+    assert main(["retire", "acme-rms", "--undo", *mine]) == 0
+    assert [row.status for row in hub.plugins("acme")] == ["active"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["yank", "acme-rms", "1.2"],
+        ["yank", "acme-rms", "1.2", "--reason", "x", "--undo"],
+        ["retire", "acme-rms"],
+        ["retire", "acme-rms", "--undo", "--deprecated"],
+        ["retire", "acme-rms", "--reason", "x"],  # no token
+    ],
+)
+def test_what_is_half_said_changes_nothing(hub, words, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.strip()
+    assert not any(row.yanked_reason for row in hub.releases("acme-rms"))
+    assert [row.status for row in hub.plugins("acme")] == ["active"]

@@ -18,6 +18,7 @@ from dougong_registry.forge.pulls.services import pull_seen
 from dougong_registry.forge.stages.move import Move, Say, wait
 from dougong_registry.plugins.models import Plugin, Release
 from dougong_registry.plugins.names import confusable_key, refuse_reserved
+from dougong_registry.plugins.status import closed
 from dougong_registry.problem import Conflict
 
 MAX_ANNOTATIONS = 1_000
@@ -132,8 +133,8 @@ def _refusal(author_id: int, project: Project, tree: str, code_changed: bool) ->
         return _refused_name(project.name)
     if (plugin.owner.provider, plugin.owner.external_id) != ("github", str(author_id)):
         return f"{plugin.name} belongs to {plugin.owner.login}; ask them to make the change"
-    if plugin.status == "quarantined":
-        return f"{plugin.name} is quarantined: {plugin.status_reason}"
+    if why := closed(plugin):
+        return why
     release = Release.objects.filter(plugin=plugin, version=project.version).first()
     if release is None or not code_changed:
         return ""
