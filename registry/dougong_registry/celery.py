@@ -25,6 +25,13 @@ _FORGE = {
         "options": {"expires": float(settings.FORGE_POLL_S), "queue": "forge"},
     },
 }
+_SESSIONS = {
+    "forget sessions that are over": {
+        "task": "dougong_registry.accounts.tasks.sessions_forget",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 24 * 3600.0},
+    },
+}
 
 app = Celery("dougong_registry")
 app.conf.update(
@@ -79,11 +86,20 @@ app.conf.update(
             "options": {"expires": 24 * 3600.0},
         },
         **(_FORGE if settings.FORGE else {}),
+        **(_SESSIONS if "django.contrib.sessions" in settings.INSTALLED_APPS else {}),
     },
 )
 app.autodiscover_tasks(
     [
         f"dougong_registry.{domain}"
-        for domain in ("submissions", "campaigns", "reruns", "contributions", "publishing", "forge")
+        for domain in (
+            "submissions",
+            "campaigns",
+            "reruns",
+            "contributions",
+            "publishing",
+            "forge",
+            "accounts",
+        )
     ]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import Any
@@ -13,11 +14,14 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from dougong_registry.accounts.tasks import sessions_forget
 from dougong_registry.audit.models import Entry
+from dougong_registry.celery import app
 from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.publishing.models import Publisher
@@ -236,6 +240,15 @@ def test_revoking_everything_ends_tokens_and_sessions_on_every_machine(submitter
         assert client.get("/account/")["Location"] == "/account/sign-in/"
     assert eve.get("/account/").status_code == 200
     assert "github:101" in text(sign_in(101, "ada").get("/account/"))
+
+
+def test_sessions_that_are_over_are_forgotten_and_no_others(signed):
+    assert "forget sessions that are over" in app.conf.beat_schedule
+    mine = Session.objects.get()
+    over = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
+    Session.objects.create(session_key="over", session_data="", expire_date=over)
+    sessions_forget()
+    assert Session.objects.get().pk == mine.pk
 
 
 def test_signing_out_ends_the_session_itself(signed):
