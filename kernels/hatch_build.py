@@ -29,17 +29,19 @@ FLAGS = (
     "-Wno-psabi",
 )
 PORTABLE = {"portable": ("-DWIDTH=4",)}
+AVX512 = (
+    "-DWIDTH=16",
+    "-mavx512f",
+    "-mavx512bw",
+    "-mavx512dq",
+    "-mavx512vl",
+    "-mfma",
+    "-mprefer-vector-width=512",
+)
 X86 = {
     "avx2": ("-DWIDTH=8", "-mavx2", "-mfma"),
-    "avx512": (
-        "-DWIDTH=16",
-        "-mavx512f",
-        "-mavx512bw",
-        "-mavx512dq",
-        "-mavx512vl",
-        "-mfma",
-        "-mprefer-vector-width=512",
-    ),
+    "avx512": AVX512,
+    "avx512_bf16": (*AVX512, "-mavx512bf16"),
 }
 LIBRARY = "libdougong_kernels.so"
 

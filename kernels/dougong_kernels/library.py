@@ -18,7 +18,7 @@ from torch import Tensor
 
 PATH = Path(__file__).with_name("libdougong_kernels.so")
 LEVEL_VARIABLE = "DOUGONG_KERNELS_LEVEL"
-"""`portable`, `avx2` or `avx512`; unset for the best that this processor has."""
+"""`portable`, `avx2`, `avx512` or `avx512_bf16`; unset for the best that this processor has."""
 
 _Strides = ctypes.c_int64 * 3
 
@@ -53,7 +53,7 @@ class Kernels:
     """The functions of one level.
 
     Attributes:
-        level: Instruction set: `portable`, `avx2` or `avx512`.
+        level: Instruction set: `portable`, `avx2`, `avx512` or `avx512_bf16`.
     """
 
     def __init__(self, library: ctypes.CDLL, level: int) -> None:
@@ -99,8 +99,8 @@ def kernels() -> Kernels | None:
     level = library.dougong_level(ctypes.c_char_p(wanted.encode() or None))
     if not level:
         raise ValueError(
-            f"{LEVEL_VARIABLE} must be portable, avx2 or avx512, and this processor must have it, "
-            f"got {wanted!r}; unset it for the best there is"
+            f"{LEVEL_VARIABLE} must be portable, avx2, avx512 or avx512_bf16, and this processor "
+            f"must have it, got {wanted!r}; unset it for the best there is"
         )
     return Kernels(library, level)
 

@@ -70,8 +70,8 @@ class Backward {
                 dout_rows_[t * breadth_ + e] = scalar(dout + t * a_.E + e);
         }
         for (int64_t t = 0; t < padded(count); t += LANES) {
-            across(q_rows_ + t * depth_, depth_, LANES, a_.D, 1.f, q_lanes_ + t * a_.D, LANES);
-            across(dout_rows_ + t * breadth_, breadth_, LANES, a_.E, 1.f, dout_lanes_ + t * a_.E,
+            across<float>(q_rows_ + t * depth_, depth_, LANES, a_.D, 1.f, q_lanes_ + t * a_.D, LANES);
+            across<float>(dout_rows_ + t * breadth_, breadth_, LANES, a_.E, 1.f, dout_lanes_ + t * a_.E,
                    LANES);
             for (int64_t v = t; v < t + LANES; v += W) deltas(out, count, v);
         }
@@ -93,9 +93,9 @@ class Backward {
 
     void meet(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t key, int64_t keys,
               float* dk, float* dv) {
-        const Strided k = rows_of(row_at<T>(a_.k, a_.k_strides, b, kv, key), a_.k_strides[2], keys,
+        const Strided<float> k = rows_of(row_at<T>(a_.k, a_.k_strides, b, kv, key), a_.k_strides[2], keys,
                                   a_.D, keys_);
-        const Strided v = rows_of(row_at<T>(a_.v, a_.v_strides, b, kv, key), a_.v_strides[2], keys,
+        const Strided<float> v = rows_of(row_at<T>(a_.v, a_.v_strides, b, kv, key), a_.v_strides[2], keys,
                                   a_.E, values_);
         for (int64_t t = 0; t < padded(count); t += LANES) {
             product<ZERO>(keys, k, q_lanes_ + t * a_.D, LANES, a_.D, weights_ + t, QUERIES);
@@ -128,7 +128,7 @@ class Backward {
     }
 
     // Add a product whose lanes are the features to rows in memory, which need not fill the lanes.
-    void spread(int64_t keys, Strided left, const float* right, int64_t ld, int64_t size,
+    void spread(int64_t keys, Strided<float> left, const float* right, int64_t ld, int64_t size,
                 int64_t terms, float* to, float* room) {
         int64_t d = 0;
         for (; d + LANES <= size; d += LANES)

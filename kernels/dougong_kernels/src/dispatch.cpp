@@ -6,18 +6,19 @@
 extern "C" {
 extern const Level level_portable;
 #if defined(__x86_64__)
-extern const Level level_avx2, level_avx512;
+extern const Level level_avx2, level_avx512, level_avx512_bf16;
 #endif
 
 // The level of that name, or the best if it is null; null if this processor cannot run it.
 const Level* dougong_level(const char* name) {
-    const Level* usable[3];
+    const Level* usable[4];
     int count = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        usable[count++] = &level_avx512;
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) usable[count++] = &level_avx512_bf16;
+    if (avx512) usable[count++] = &level_avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         usable[count++] = &level_avx2;
 #endif

@@ -2,149 +2,166 @@
 //
 // Dao et al., "FlashAttention", 2022, arXiv:2205.14135, algorithm 1, with the loop over queries
 // outside (as in FlashAttention-2). Queries lie in the lanes: maxima and sums over keys are then
-// plain vector operations, and neither keys nor values are repacked.
+// plain vector operations, and neither keys nor values are turned.
 #pragma once
-#include "blocks.h"
+#include "softmax.h"
 
 namespace {
 
-struct Running {  // of LANES queries
-    float high[LANES], total[LANES];
-};
-
-// Turn scores (keys x lanes) into weights, and return by `decay` what older sums shrink by.
-inline void weigh(float* scores, int64_t keys, float factor, Running& run, float* decay) {
-    for (int v = 0; v < VECTORS; v++) {
-        float* column = scores + v * W;
-        const Vec before = load(run.high + v * W);
-        Vec high = before;
-        for (int64_t j = 0; j < keys; j++) high = larger(high, load(column + j * LANES));
-        Vec total = Vec{}, more = Vec{};
-        int64_t j = 0;
-        for (; j + 2 <= keys; j += 2) {
-            const Vec p = exp2_of((load(column + j * LANES) - high) * factor);
-            const Vec r = exp2_of((load(column + (j + 1) * LANES) - high) * factor);
-            store(column + j * LANES, p);
-            store(column + (j + 1) * LANES, r);
-            total += p;
-            more += r;
-        }
-        if (j < keys) {
-            const Vec p = exp2_of((load(column + j * LANES) - high) * factor);
-            store(column + j * LANES, p);
-            total += p;
-        }
-        const Vec shrink = exp2_of((before - high) * factor);
-        store(decay + v * W, shrink);
-        store(run.high + v * W, high);
-        store(run.total + v * W, load(run.total + v * W) * shrink + total + more);
-    }
-}
-
-template <class T>
+// T is how numbers are stored, Term what products are made of: float, or pairs of bfloat16.
+template <class T, class Term>
 class Forward {
   public:
     explicit Forward(const Attention& a)
         : a_(a),
-          room_(QUERIES * (a.D + a.E) + KEYS * (LANES + a.D + a.E) + 4096),
-          queries_(room_.take(QUERIES * a.D)),
+          depth_(terms_of<Term>(a.D)),
+          room_(QUERIES * (depth_ + a.E) + KEYS * (LANES + depth_ + a.E) + 4096),
+          queries_(terms(QUERIES * depth_)),
           sums_(room_.take(QUERIES * a.E)),
           scores_(room_.take(KEYS * LANES)),
-          keys_(room_.take(KEYS * a.D)),
-          values_(room_.take(KEYS * a.E)) {
+          keys_(terms(KEYS * depth_)),
+          values_(terms(KEYS * a.E)) {
         // The scale is applied to what scores lack to their maximum, so that it must not turn the
         // order round, nor vanish beside LOWEST: then the queries take it.
-        const bool late = a.scale > 1e-6f;
-        queries_factor_ = late ? 1.f : a.scale;
-        factor_ = late ? a.scale * LOG2_E : LOG2_E;
+        queries_factor_ = scales_late(a) ? 1.f : a.scale;
+        factor_ = scales_late(a) ? a.scale * LOG2_E : LOG2_E;
     }
+
+    static bool scales_late(const Attention& a) { return a.scale > 1e-6f; }
 
     void task(int64_t b, int64_t h, int64_t n) {
         const int64_t first = n * QUERIES, count = least(QUERIES, a_.T - first);
         const T* q = row_at<T>(a_.q, a_.q_strides, b, h, first);
-        for (int64_t t = 0; t < count; t += LANES)
-            across(q + t * a_.q_strides[2], a_.q_strides[2], least(LANES, count - t), a_.D,
-                   queries_factor_, queries_ + t * a_.D, LANES);
+        for (int64_t t = 0; t < count; t += LANES) {
+            across<Term>(q + t * a_.q_strides[2], a_.q_strides[2], least(LANES, count - t), a_.D,
+                   queries_factor_, queries_ + t * depth_, LANES);
+            run_[t / LANES].reset();
+        }
         std::memset(sums_, 0, sizeof(float) * size_t(padded(count) * a_.E));
-        for (int64_t s = 0; s < QUERIES / LANES; s++)
-            for (int64_t i = 0; i < LANES; i++) {
-                run_[s].high[i] = LOWEST;
-                run_[s].total[i] = 0;
-            }
         const int64_t end = seen_by(a_, first + count - 1), kv = h / (a_.H / a_.K);
         if (!a_.blocks) {
             for (int64_t key = 0; key < end; key += KEYS)
-                meet(b, kv, first, count, key, least(KEYS, end - key));
+                meet(b, kv, first, count, key, least(KEYS, end - key), key + KEYS);
         } else {
             const int64_t at = (b * a_.H + h) * ((a_.T + QUERIES - 1) / QUERIES) + n;
-            for (int64_t i = 0; i < a_.counts[at]; i++) {
-                const int64_t start = a_.blocks[at * a_.J + i] * a_.key_block;
-                const int64_t stop = least(end, start + a_.key_block);
-                for (int64_t key = start; key < stop; key += KEYS)
-                    meet(b, kv, first, count, key, least(KEYS, stop - key));
-            }
+            listed(b, kv, first, count, end, a_.blocks + at * a_.J, a_.counts[at]);
         }
         finish(b, h, first, count);
     }
 
   private:
-    void meet(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t key, int64_t keys) {
-        const Strided k = rows_of(row_at<T>(a_.k, a_.k_strides, b, kv, key), a_.k_strides[2], keys,
-                                  a_.D, keys_);
-        const Strided v = turned(rows_of(row_at<T>(a_.v, a_.v_strides, b, kv, key),
-                                         a_.v_strides[2], keys, a_.E, values_));
+    Term* terms(int64_t count) { return reinterpret_cast<Term*>(room_.take(count)); }
+
+    void listed(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t end,
+                const int32_t* blocks, int64_t listed) {
+        for (int64_t i = 0; i < listed; i++) {
+            const int64_t start = blocks[i] * a_.key_block;
+            const int64_t stop = least(end, start + a_.key_block);
+            for (int64_t key = start; key < stop; key += KEYS) {
+                const bool last = key + KEYS >= stop;
+                const int64_t next = !last          ? key + KEYS
+                                     : i + 1 < listed ? blocks[i + 1] * a_.key_block
+                                                      : a_.S;
+                meet(b, kv, first, count, key, least(KEYS, stop - key), next);
+            }
+        }
+    }
+
+    // The queries meet a block of keys; the block from `next` on is fetched meanwhile.
+    void meet(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t key, int64_t keys,
+              int64_t next) {
+        const auto k = rows_of(row_at<T>(a_.k, a_.k_strides, b, kv, key), a_.k_strides[2], keys,
+                               a_.D, keys_);
+        const auto v = columns_of(row_at<T>(a_.v, a_.v_strides, b, kv, key), a_.v_strides[2], keys,
+                                  a_.E, values_);
+        const auto fetch = [&](int64_t from, int64_t rows) {
+            for (int64_t j = next + from; j < least(a_.S, next + from + rows); j++) {
+                prefetch(row_at<T>(a_.k, a_.k_strides, b, kv, j), a_.D);
+                prefetch(row_at<T>(a_.v, a_.v_strides, b, kv, j), a_.E);
+            }
+        };
         alignas(64) float decay[LANES];
         for (int64_t t = 0; t < count; t += LANES) {
-            if (seen_by(a_, first + least(t + LANES, count) - 1) <= key) continue;
-            product<ZERO>(keys, k, queries_ + t * a_.D, LANES, a_.D, scores_, LANES);
-            hide(a_, scores_, LANES, key, keys, first + t);
-            weigh(scores_, keys, factor_, run_[t / LANES], decay);
-            product<SCALE>(a_.E, v, scores_, LANES, keys, sums_ + t * a_.E, LANES, decay);
+            const int64_t lanes = least(LANES, count - t);
+            if (seen_by(a_, first + t + lanes - 1) <= key) continue;
+            product_of<ZERO>(lanes, keys, k, queries_ + t * depth_, LANES, depth_, scores_, LANES,
+                             nullptr, fetch);
+            hide(a_, scores_, key, keys, first + t, lanes);
+            float* sums = sums_ + t * a_.E;
+            const bool shrinks =
+                weigh<Term>(scores_, keys, lanes, factor_, run_[t / LANES], decay);
+            const Term* weights = reinterpret_cast<const Term*>(scores_);
+            const int64_t terms = terms_of<Term>(keys);
+            if (shrinks) product_of<SCALE>(lanes, a_.E, v, weights, LANES, terms, sums, LANES, decay);
+            else product_of<KEEP>(lanes, a_.E, v, weights, LANES, terms, sums, LANES);
         }
     }
 
     void finish(int64_t b, int64_t h, int64_t first, int64_t count) {
         T* out = const_cast<T*>(row_at<T>(a_.out, a_.out_strides, b, h, first));
-        for (int64_t t = 0; t < count; t++) {
-            const int64_t lane = t % LANES;
+        for (int64_t t = 0; t < count; t += W) {
             const Running& run = run_[t / LANES];
-            const float total = run.total[lane];
-            // A total of NaN is no sign of having seen nothing.
-            const bool blind = seen_by(a_, first + t) == 0 ||
-                               (run.high[lane] == LOWEST && total == total);
-            const float share = blind ? 0.f : 1.f / total;
-            const float* sum = sums_ + t / LANES * LANES * a_.E + lane;
-            for (int64_t e = 0; e < a_.E; e++)
-                put(out + t * a_.out_strides[2] + e, blind ? 0.f : sum[e * LANES] * share);
-            if (a_.lse)
-                a_.lse[(b * a_.H + h) * a_.T + first + t] =
-                    blind ? INFINITE
-                          : run.high[lane] * factor_ + __builtin_log2f(total);
+            const int64_t lane = t % LANES, rows = least(W, count - t);
+            float share[W];
+            for (int64_t i = 0; i < rows; i++) {
+                const float total = run.total[lane + i];
+                // A total of NaN is no sign of having seen nothing.
+                const bool blind = seen_by(a_, first + t + i) == 0 ||
+                                   (run.high[lane + i] == LOWEST && total == total);
+                share[i] = blind ? 0.f : 1.f / total;
+                if (a_.lse)
+                    a_.lse[(b * a_.H + h) * a_.T + first + t + i] =
+                        blind ? INFINITE : run.high[lane + i] * factor_ + __builtin_log2f(total);
+            }
+            const float* sums = sums_ + t / LANES * LANES * a_.E + lane;
+            for (int64_t e = 0; e < a_.E; e += W)
+                written(sums + e * LANES, share, rows, e, out + t * a_.out_strides[2] + e);
+        }
+    }
+
+    // W values from the e-th on of a few queries, out of the lanes.
+    void written(const float* sums, const float* share, int64_t rows, int64_t e, T* out) {
+        const int64_t values = least(W, a_.E - e);
+        Vec block[W];
+        for (int i = 0; i < W; i++) block[i] = i < values ? load(sums + i * LANES) : Vec{};
+        turn(block);
+        for (int64_t i = 0; i < rows; i++) {
+            T row[W];
+            put(row, share[i] == 0.f ? Vec{} : block[i] * share[i]);
+            std::memcpy(out + i * a_.out_strides[2], row, sizeof(T) * size_t(values));
         }
     }
 
     const Attention& a_;
+    int64_t depth_;
     Room room_;
-    float *queries_, *sums_, *scores_, *keys_, *values_, factor_, queries_factor_;
+    Term* queries_;
+    float *sums_, *scores_;
+    Term *keys_, *values_;
+    float factor_, queries_factor_;
     alignas(64) Running run_[QUERIES / LANES];
 };
 
-template <class T>
+template <class T, class Term>
 void forward_of(const Attention& a) {
     const int64_t N = (a.T + QUERIES - 1) / QUERIES, tasks = a.B * a.H * N;
 #pragma omp parallel num_threads(a.threads)
     {
-        Forward<T> worker(a);
-        // The longest tasks first: under causality those are the last queries.
+        Forward<T, Term> worker(a);
+        // Head by head, so that keys stay in the cache; the longest first, the last queries.
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < tasks; i++)
-            worker.task(i % (a.B * a.H) / a.H, i % a.H, N - 1 - i / (a.B * a.H));
+            worker.task(i / N / a.H, i / N % a.H, N - 1 - i % N);
     }
 }
 
 void forward(const Attention* a) {
-    if (a->is_bfloat16) return forward_of<bfloat16>(*a);
-    return forward_of<float>(*a);
+    if (!a->is_bfloat16) return forward_of<float, float>(*a);
+#if HAS_PAIRS
+    // Scaling the queries would round them: products of float take that case.
+    if (a->scale > 1e-6f) return forward_of<bfloat16, Pair>(*a);
+#endif
+    return forward_of<bfloat16, float>(*a);
 }
 
 }  // namespace

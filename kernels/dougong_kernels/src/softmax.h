@@ -1,0 +1,100 @@
+// The softmax over keys as they come, a block at a time, with queries in the lanes.
+#pragma once
+#include "blocks.h"
+
+namespace {
+
+struct Running {  // of LANES queries
+    float high[LANES], total[LANES];
+
+    void reset() {
+        for (int i = 0; i < LANES; i++) {
+            high[i] = LOWEST;
+            total[i] = 0;
+        }
+    }
+};
+
+// Hide from each lane the keys past those it sees. `scores` holds keys x lanes, the first key is
+// `key` and the first lane query `t`.
+inline void hide(const Attention& a, float* scores, int64_t key, int64_t keys, int64_t t,
+                 int64_t lanes) {
+    if (!a.is_causal || key + keys <= seen_by(a, t)) return;
+    for (int64_t v = 0; v < lanes; v += W) {
+        Ints left;
+        for (int i = 0; i < W; i++)
+            left[i] = int32_t(least(KEYS, seen_by(a, least(t + v + i, a.T - 1)) - key));
+        for (int64_t j = 0; j < keys; j++) {
+            float* score = scores + j * LANES + v;
+            store(score, left > int32_t(j) ? load(score) : all(LOWEST));
+        }
+    }
+}
+
+// How far, as a power of two, scores may rise above the maximum they are taken relative to before
+// older sums are scaled down. A lane decides for itself: no query's bits depend on another's.
+constexpr float SLACK = 8;
+
+inline Vec weight(const float* score, Vec high, float factor) {
+    return exp2_of((load(score) - high) * factor);
+}
+
+// Turn a vector of lanes of scores into weights, where they lie, and return their sums.
+inline Vec weights(float* scores, float* to, int64_t keys, Vec high, float factor) {
+    Vec total[2] = {Vec{}, Vec{}};
+    int64_t j = 0;
+    for (; j + 2 <= keys; j += 2)
+        for (int i = 0; i < 2; i++) {
+            const Vec p = weight(scores + (j + i) * LANES, high, factor);
+            store(to + (j + i) * LANES, p);
+            total[i] += p;
+        }
+    if (j == keys) return total[0] + total[1];
+    const Vec p = weight(scores + j * LANES, high, factor);
+    store(to + j * LANES, p);
+    return total[0] + total[1] + p;
+}
+
+#if HAS_PAIRS
+// The same into pairs of keys, from the front of the scores on; the sums are those of the weights
+// as rounded, so that the values are averaged by weights that do add up to one.
+inline Vec weights(const float* scores, Pair* to, int64_t keys, Vec high, float factor) {
+    const Ints ones = all(Pair{0x3f803f80});
+    Vec total = Vec{};
+    for (int64_t j = 0; j < keys; j += 2) {
+        const Vec p = exp2_of<Coarse>((load(scores + j * LANES) - high) * factor);
+        const Vec r = j + 1 < keys
+                          ? exp2_of<Coarse>((load(scores + (j + 1) * LANES) - high) * factor)
+                          : Vec{};
+        const Ints both = paired(p, r);
+        std::memcpy(to + j / 2 * LANES, &both, sizeof both);
+        total = plus_product(total, both, ones);
+    }
+    return total;
+}
+#endif
+
+// Turn scores (keys x LANES) into weights, which take their place as rows of terms. Returns whether
+// older sums shrink, and then by `decay` how much.
+template <class Term>
+inline bool weigh(float* scores, int64_t keys, int64_t lanes, float factor, Running& run,
+                  float* decay) {
+    bool shrinks = false;
+    for (int64_t v = 0; v < lanes; v += W) {
+        const Vec before = load(run.high + v);
+        Vec high = before;
+        for (int64_t j = 0; j < keys; j++) high = larger(high, load(scores + v + j * LANES));
+        const Ints rises = high > before + SLACK / factor;
+        high = rises ? high : before;
+        const Vec shrink = exp2_of((before - high) * factor);
+        Term* to = reinterpret_cast<Term*>(scores) + v;
+        const Vec total = weights(scores + v, to, keys, high, factor);
+        store(decay + v, shrink);
+        store(run.high + v, high);
+        store(run.total + v, load(run.total + v) * shrink + total);
+        shrinks |= any_of(rises);
+    }
+    return shrinks;
+}
+
+}  // namespace
