@@ -146,7 +146,7 @@ inline Strided<Pair> columns_of(const bfloat16* from, int64_t stride, int64_t ro
 
 template <class T>
 inline void prefetch(const T* row, int64_t D) {
-    for (int64_t d = 0; d < D; d += 64 / int64_t(sizeof(T))) __builtin_prefetch(row + d);
+    for (int64_t d = 0; d < D; d += 64 / int64_t(sizeof(T))) __builtin_prefetch(row + d,0,2);
 }
 
 // How many keys query t of T sees.

@@ -35,22 +35,23 @@ inline void hide(const Attention& a, float* scores, int64_t key, int64_t keys, i
 // older sums are scaled down. A lane decides for itself: no query's bits depend on another's.
 constexpr float SLACK = 8;
 
+template <class Precision>
 inline Vec weight(const float* score, Vec high, float factor) {
-    return exp2_of((load(score) - high) * factor);
+    return exp2_of<Precision>((load(score) - high) * factor);
 }
 
 // Turn a vector of lanes of scores into weights, where they lie, and return their sums.
-inline Vec weights(float* scores, float* to, int64_t keys, Vec high, float factor) {
+inline Vec weights(const float* scores, float* to, int64_t keys, Vec high, float factor) {
     Vec total[2] = {Vec{}, Vec{}};
     int64_t j = 0;
     for (; j + 2 <= keys; j += 2)
         for (int i = 0; i < 2; i++) {
-            const Vec p = weight(scores + (j + i) * LANES, high, factor);
+            const Vec p = weight<Fine>(scores + (j + i) * LANES, high, factor);
             store(to + (j + i) * LANES, p);
             total[i] += p;
         }
     if (j == keys) return total[0] + total[1];
-    const Vec p = weight(scores + j * LANES, high, factor);
+    const Vec p = weight<Fine>(scores + j * LANES, high, factor);
     store(to + j * LANES, p);
     return total[0] + total[1] + p;
 }
@@ -60,19 +61,29 @@ inline Vec weights(float* scores, float* to, int64_t keys, Vec high, float facto
 // as rounded, so that the values are averaged by weights that do add up to one.
 inline Vec weights(const float* scores, Pair* to, int64_t keys, Vec high, float factor) {
     const Ints ones = all(Pair{0x3f803f80});
-    Vec total = Vec{};
-    for (int64_t j = 0; j < keys; j += 2) {
-        const Vec p = exp2_of<Coarse>((load(scores + j * LANES) - high) * factor);
-        const Vec r = j + 1 < keys
-                          ? exp2_of<Coarse>((load(scores + (j + 1) * LANES) - high) * factor)
-                          : Vec{};
-        const Ints both = paired(p, r);
+    const auto pair = [&](int64_t j, Vec second) {
+        const Ints both = paired(weight<Coarse>(scores + j * LANES, high, factor), second);
         std::memcpy(to + j / 2 * LANES, &both, sizeof both);
-        total = plus_product(total, both, ones);
-    }
-    return total;
+        return both;
+    };
+    Vec total = Vec{};
+    int64_t j = 0;
+    for (; j + 2 <= keys; j += 2)
+        total = plus_product(
+            total, pair(j, weight<Coarse>(scores + (j + 1) * LANES, high, factor)), ones);
+    return j < keys ? plus_product(total, pair(j, Vec{}), ones) : total;
 }
 #endif
+
+// The largest score of each lane, or `high`.
+inline Vec highest(const float* scores, int64_t keys, Vec high) {
+    Vec most[4] = {high, high, high, high};
+    int64_t j = 0;
+    for (; j + 4 <= keys; j += 4)
+        for (int i = 0; i < 4; i++) most[i] = larger(most[i], load(scores + (j + i) * LANES));
+    for (; j < keys; j++) most[0] = larger(most[0], load(scores + j * LANES));
+    return larger(larger(most[0], most[1]), larger(most[2], most[3]));
+}
 
 // Turn scores (keys x LANES) into weights, which take their place as rows of terms. Returns whether
 // older sums shrink, and then by `decay` how much.
@@ -82,8 +93,7 @@ inline bool weigh(float* scores, int64_t keys, int64_t lanes, float factor, Runn
     bool shrinks = false;
     for (int64_t v = 0; v < lanes; v += W) {
         const Vec before = load(run.high + v);
-        Vec high = before;
-        for (int64_t j = 0; j < keys; j++) high = larger(high, load(scores + v + j * LANES));
+        Vec high = highest(scores + v, keys, before);
         const Ints rises = high > before + SLACK / factor;
         high = rises ? high : before;
         const Vec shrink = exp2_of((before - high) * factor);
