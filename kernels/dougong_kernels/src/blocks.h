@@ -149,6 +149,10 @@ inline void prefetch(const T* row, int64_t D) {
     for (int64_t d = 0; d < D; d += 64 / int64_t(sizeof(T))) __builtin_prefetch(row + d,0,2);
 }
 
+// The scale is applied to what scores lack to their maximum, so that it must not turn the order
+// round, nor vanish beside LOWEST: then the queries take it.
+inline bool scales_late(const Attention& a) { return a.scale > 1e-6f; }
+
 // How many keys query t of T sees.
 inline int64_t seen_by(const Attention& a, int64_t t) {
     if (!a.is_causal) return a.S;

@@ -21,13 +21,9 @@ class Forward {
           scores_(room_.take(KEYS * LANES)),
           keys_(terms(KEYS * depth_)),
           values_(terms(KEYS * a.E)) {
-        // The scale is applied to what scores lack to their maximum, so that it must not turn the
-        // order round, nor vanish beside LOWEST: then the queries take it.
         queries_factor_ = scales_late(a) ? 1.f : a.scale;
         factor_ = scales_late(a) ? a.scale * LOG2_E : LOG2_E;
     }
-
-    static bool scales_late(const Attention& a) { return a.scale > 1e-6f; }
 
     void task(int64_t b, int64_t h, int64_t n) {
         const int64_t first = n * QUERIES, count = least(QUERIES, a_.T - first);
@@ -159,7 +155,7 @@ void forward(const Attention* a) {
     if (!a->is_bfloat16) return forward_of<float, float>(*a);
 #if HAS_PAIRS
     // Scaling the queries would round them: products of float take that case.
-    if (a->scale > 1e-6f) return forward_of<bfloat16, Pair>(*a);
+    if (scales_late(*a)) return forward_of<bfloat16, Pair>(*a);
 #endif
     return forward_of<bfloat16, float>(*a);
 }

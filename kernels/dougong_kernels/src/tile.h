@@ -27,8 +27,10 @@ inline Strided<Term> turned(Strided<Term> a) {
 }
 
 inline Vec plus_product(Vec sum, Vec left, Vec right) { return sum + left * right; }
+inline Vec as_terms(Vec bits, const float*) { return bits; }
 inline Vec all(const float* p) { return all(*p); }
 #if HAS_PAIRS
+inline Ints as_terms(Vec bits, const Pair*) { return (Ints)bits; }
 inline Ints all(const Pair* p) {
     Pair x;
     std::memcpy(&x, p, sizeof x);
