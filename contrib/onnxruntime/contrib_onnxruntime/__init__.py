@@ -14,7 +14,7 @@ def dougong_register_backend() -> list[dougong.Operator]:
     return [
         dougong.Operator(
             name="contrib/onnxruntime",
-            contract="backend.inference@1",
+            contract="backend.inference@2",
             target="contrib_onnxruntime.session:prepare",
             summary="A model exported to ONNX and run by ONNX Runtime on the CPU.",
             modes=("infer",),

@@ -14,7 +14,7 @@ def dougong_register_backend() -> list[dougong.Operator]:
     return [
         dougong.Operator(
             name="contrib/openvino",
-            contract="backend.inference@1",
+            contract="backend.inference@2",
             target="contrib_openvino.compiled:prepare",
             summary="A model converted and compiled by OpenVINO for the CPU, in float32.",
             modes=("infer",),

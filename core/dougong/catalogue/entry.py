@@ -64,11 +64,11 @@ class Entry:
         return (
             self._undeclared(device, dtype, mode)
             or next(filter(None, map(machine.requirement_missing, self.operator.requires)), None)
-            or self._no_device(device)
             or next(
                 filter(None, (machine.need_missing(need, device) for need in self.operator.needs)),
                 None,
             )
+            or self._no_device(device)
         )
 
     def _undeclared(self, device: str | None, dtype: str | None, mode: str | None) -> str | None:

@@ -76,12 +76,14 @@ def device_missing(device: str) -> str | None:
 
 
 def need_missing(need: str, device: str | None = None) -> str | None:
-    """Check one tool or feature of the machine: `c++-compiler`, `cuda>=8.0`, `avx2`.
+    """Check one tool or feature of the machine: `c++-compiler`, `cuda>=8.0`, `rocm`, `avx2`.
 
     A CUDA capability is compared only where `device` is a CUDA device, because that takes torch.
     """
     if need == "c++-compiler":
         return compiler_missing()
+    if need == "rocm":
+        return None if Path("/dev/kfd").exists() else "needs an AMD GPU with ROCm, found none"
     if capability := _CAPABILITY.fullmatch(need):
         wanted = (int(capability["major"]), int(capability["minor"] or 0))
         return _capability_missing(wanted, device)

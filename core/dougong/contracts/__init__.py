@@ -30,6 +30,7 @@ _MODULES = {
     "optimizer.step@1": "dougong.contracts.optimizer.step",
     "backend.inference@1": "dougong.contracts.backend.inference",
     "transform.quantize@1": "dougong.contracts.transform.quantize",
+    "backend.inference@2": "dougong.contracts.backend.inference2",
 }
 
 __all__ = ["contract", "digests", "ids"]

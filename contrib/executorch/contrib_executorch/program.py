@@ -1,0 +1,53 @@
+"""ExecuTorch as an inference backend.
+
+Adapter of executorch (BSD-3-Clause), versions >=1.5,<2. Differs: what XNNPACK can run is given to
+it, the rest runs on ExecuTorch's portable kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import to_edge_transform_and_lower
+from executorch.runtime import Runtime
+from torch import Tensor, nn
+
+
+def lowered(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> bytes:
+    """Export a model and lower it to a program, weights included: what a `.pte` file holds.
+
+    Args:
+        model: In evaluation mode, float32, on the CPU.
+        example_inputs: Tensors of the shapes it will be called with.
+    """
+    with torch.no_grad():
+        exported = torch.export.export(model, example_inputs)
+        edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
+        return bytes(edge.to_executorch().buffer)
+
+
+def load(program: bytes) -> Callable[..., Tensor]:
+    """Load a program of one output and return what runs its `forward`."""
+    method = Runtime.get().load_program(program).load_method("forward")
+
+    def run(*inputs: Tensor) -> Tensor:
+        # The next call writes into the same memory.
+        found: Tensor = method.execute(tuple(x.contiguous() for x in inputs))[0].clone()
+        return found
+
+    return run
+
+
+def prepare(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+    """Lower a model of one output and load the program.
+
+    Args:
+        model: In evaluation mode, float32, on the CPU.
+        example_inputs: Tensors of the shapes it will be called with.
+
+    Returns:
+        A callable of tensors of those shapes.
+    """
+    return load(lowered(model, example_inputs))
