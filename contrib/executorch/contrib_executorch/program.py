@@ -28,16 +28,21 @@ def lowered(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> bytes:
         return bytes(edge.to_executorch().buffer)
 
 
-def load(program: bytes) -> Callable[..., Tensor]:
-    """Load a program of one output and return what runs its `forward`."""
-    method = Runtime.get().load_program(program).load_method("forward")
+class Loaded:
+    """A program of one output, ready to run its `forward`.
 
-    def run(*inputs: Tensor) -> Tensor:
-        # The next call writes into the same memory.
-        found: Tensor = method.execute(tuple(x.contiguous() for x in inputs))[0].clone()
-        return found
+    Holds the program's bytes: a method reads its weights from them and keeps no reference.
+    """
 
-    return run
+    def __init__(self, program: bytes) -> None:
+        self._bytes = program
+        self._program = Runtime.get().load_program(program)
+        self._method = self._program.load_method("forward")
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Run it; the result is a copy, because the next call writes into the same memory."""
+        found: Tensor = self._method.execute(tuple(x.contiguous() for x in inputs))[0]
+        return found.clone()
 
 
 def prepare(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Callable[..., Tensor]:
@@ -50,4 +55,4 @@ def prepare(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Callable[..
     Returns:
         A callable of tensors of those shapes.
     """
-    return load(lowered(model, example_inputs))
+    return Loaded(lowered(model, example_inputs))
