@@ -15,6 +15,7 @@ import pytest
 from dougong.catalogue import Catalogue
 from dougong_ci.contribution import read
 from dougong_ci.contribution.judging import FOLDER, stored
+from dougong_ci.intake.project import folder_of
 from dougong_ci.judge import PROFILES, JudgeRequest, judge
 from dougong_ci.judge.building import build_wheel
 from dougong_ci.judge.dependencies import parse
@@ -53,6 +54,11 @@ def catalogue(laid_out: Path) -> Iterator[Catalogue]:
 
 def named(folder: Path) -> str:
     return folder.name
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_a_folder_is_called_as_a_pull_request_would_have_it(folder: Path):
+    assert folder_of(read(folder).project.name) == folder.name
 
 
 def test_there_are_as_many_as_were_promised():

@@ -14,6 +14,8 @@ from dougong_ci.intake.findings import Finding
 from dougong_ci.intake.tables import Fields, fields_of
 
 NAME = "pyproject.toml"
+ADAPTER = "contrib-"
+"""Begins the name of a distribution that adapts somebody else's, so that it is not taken for it."""
 WHEELS = "dependencies.txt"
 """What the judge is to fetch for its sandbox, by hash."""
 
@@ -50,12 +52,17 @@ def read(data: bytes | None, folder: str, path: str) -> tuple[Project | None, li
     return (None if file.found else found), file.found
 
 
+def folder_of(name: str) -> str:
+    """Return the folder of a project: its name, less the prefix by which adapters are told."""
+    return canonicalize_name(name).removeprefix(ADAPTER)
+
+
 def _read(file: Mapping[str, Any], project: Fields, folder: str) -> Project:
     name, version = (str(project.value(key) or "") for key in ("name", "version"))
-    if folder and canonicalize_name(name) != folder:
-        project.wrong(
-            "name", f"the project is {name!a}, its folder {folder!r}; they must agree", "name"
-        )
+    wanted = folder_of(name)
+    if folder and wanted != folder:
+        must = f"the project {name!a} belongs in a folder {wanted!r}, this one is {folder!r}"
+        project.wrong("name", must, "name")
     try:
         version = str(Version(version))
     except InvalidVersion:

@@ -122,5 +122,5 @@ def _more(detail: PullDetail) -> str:
         "errored": "That was nobody's fault and is no pass: /dougong rerun goes through it again.",
         "blocked": f"A reviewer who has looked writes /dougong unblock {short}",
         "superseded": head.reason,
-        "published": f"dougong install {detail.pull.plugin}=={detail.version}",
+        "published": f"dougong install {detail.distribution}=={detail.version}",
     }.get(head.state, "")

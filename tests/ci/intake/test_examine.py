@@ -101,6 +101,20 @@ def test_a_name_that_is_not_its_folders_is_stopped(look, plugin, project):
     assert (finding.rule, finding.line) == ("name", 6)
 
 
+@pytest.mark.parametrize(
+    ("folder", "messages"),
+    [("rms", []), ("contrib-rms", ["belongs in a folder 'rms', this one is 'contrib-rms'"])],
+)
+def test_an_adapter_lies_in_a_folder_of_what_it_adapts(look, plugin, folder, messages):
+    adapter = {
+        path.replace(FOLDER, f"contrib/{folder}"): text.replace('"acme-rms"', '"contrib-rms"')
+        for path, text in plugin().items()
+    }
+    findings = look(adapter).findings
+    assert len(findings) == len(messages)
+    assert all(said in found.message for said, found in zip(messages, findings, strict=True))
+
+
 PLUGIN, RELEASE = f"{FOLDER}/plugin.toml", f"{FOLDER}/release.toml"
 
 

@@ -107,7 +107,7 @@ def violations(page: Page, *rules: str) -> list[dict[str, Any]]:
 def test_the_check_sees_what_is_grave(live_server: Any, browser: Browser, db: None) -> None:
     page = browser.new_context(bypass_csp=True, color_scheme="dark").new_page()
     page.goto(f"{live_server.url}/")
-    page.evaluate("document.querySelector('main').innerHTML = '<h1>A heading</h1><button></button>'")
+    page.evaluate("document.querySelector('main').innerHTML = '<h1>Heading</h1><button></button>'")
     assert "button-name" in {each["id"] for each in violations(page)}
     page.evaluate("document.querySelector('h1').style = 'color: #333; background: #222'")
     assert [each["id"] for each in violations(page, *OF_COLOUR)] == ["color-contrast"]

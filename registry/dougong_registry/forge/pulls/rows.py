@@ -128,6 +128,8 @@ class PullDetail:
     """What is still asked for, in words; empty where it is met, and where it is not asked yet."""
     verdicts: tuple[PullVerdictRow, ...]
     submission_id: int | None
+    distribution: str
+    """Name of the plugin that was judged; empty before. Its folder may be called less."""
     version: str
     """Of the release that was judged; empty before."""
     published: bool

@@ -94,6 +94,7 @@ def pull_detail(number: int, *, sha: str = "") -> PullDetail:
         approvals_missing=tuple(asked.missing) if asked else (),
         verdicts=_verdicts(submission.pk) if submission else (),
         submission_id=submission.pk if submission else None,
+        distribution=submission.release.plugin.name if submission else "",
         version=submission.release.version if submission else "",
         published=head is not None and head.state == "published",
         author_here=_login(pull.author_id),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from dougong_ci.intake.project import folder_of
 from dougong_registry.forge import builds
 from dougong_registry.forge.client import Forge
 from dougong_registry.forge.config import Config
@@ -58,7 +59,7 @@ def _submit(head: Head, build: Build) -> Submission:
         name, version, _, _ = parse_wheel_filename(build.filename)
     except InvalidWheelFilename as error:
         raise Refused(str(error)) from error
-    if name != canonicalize_name(head.plugin):
+    if folder_of(name) != head.plugin:
         raise Refused(f"the build gave {name} {version}, the folder is {head.plugin}")
     wheel = builds.wheel_of(build)
     author = identity_of(head.pull.author_id, head.pull.author_login)
