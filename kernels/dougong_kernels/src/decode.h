@@ -5,7 +5,7 @@
 
 namespace {
 
-constexpr int64_t PART = 512;  // keys
+constexpr int64_t PART = 128;  // keys
 
 // T is how numbers are stored, Term what products of queries and keys are made of.
 template <class T, class Term>
@@ -107,12 +107,11 @@ class Decode {
     }
 
     void whole(const T* k, const Term* q, Vec (&sum)[W]) {
-        for (int64_t d = 0; d < a_.D; d += W * PER_TERM<Term>, q += W) {
-            const auto right = load(q);
 #pragma GCC unroll 16
-            for (int i = 0; i < W; i++)
-                sum[i] = plus_product(
-                    sum[i], as_terms(fetched<Term>(k + i * a_.k_strides[2] + d, a_.D), q), right);
+        for (int i = 0; i < W; i++) {
+            const T* row = k + i * a_.k_strides[2];
+            for (int64_t d = 0; d < a_.D; d += W * PER_TERM<Term>)
+                sum[i] = plus_product(sum[i], as_terms(fetched<Term>(row + d, a_.D), q), load(q + d / PER_TERM<Term>));
         }
     }
 
