@@ -62,7 +62,7 @@ $(BIN)/python:
 
 # One line where the compiled kernels are missing; never a failure.
 KERNELS_SAID = test -f kernels/dougong_kernels/libdougong_kernels.so || \
-  echo "no C++ compiler: dougong-kernels runs attention in plain PyTorch, slower; install g++ and run make again"
+  echo "no C++ compiler: dougong-kernels runs in plain PyTorch, slower; install g++ and run make again"
 
 $(VENV)/.installed-run: pyproject.toml plugins/pyproject.toml $(KERNELS) ci/constraints.txt | $(BIN)/python
 	$(PIP) install -q -c ci/constraints.txt -e '.[hub,toolchain]' -e plugins -e kernels hatchling editables

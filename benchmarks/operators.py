@@ -34,7 +34,7 @@ def measured(name: str, dtype_name: str) -> dict[str, float]:
     from dougong.operator import resolve
 
     torch.set_num_threads(1)
-    operator = Catalogue.load(["dougong_plugins"]).get(name).operator
+    operator = Catalogue.load(["dougong_plugins", "dougong_kernels"]).get(name).operator
     contract = contracts.contract(operator.contract)
     dtype = getattr(torch, dtype_name)
     target, baseline = operator.load(), resolve(next(iter(contract.baselines.values())))
@@ -72,7 +72,7 @@ def rows(only: list[str], processes: int) -> list[dict[str, Any]]:
     from dougong.catalogue import Catalogue
 
     found = []
-    for name, entry in Catalogue.load(["dougong_plugins"]).entries.items():
+    for name, entry in Catalogue.load(["dougong_plugins", "dougong_kernels"]).entries.items():
         if only and not any(part in name for part in only):
             continue
         accepted = contracts.contract(entry.operator.contract).dtypes

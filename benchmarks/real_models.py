@@ -103,7 +103,9 @@ def measure(
 ) -> dict[str, Any]:
     """Swap, compare, time in pairs, revert, compare again."""
     expected, keys = run(), list(model.state_dict())
-    plan = dougong.plan(model, choices, catalogue=Catalogue.load(["dougong_plugins"]))
+    plan = dougong.plan(
+        model, choices, catalogue=Catalogue.load(["dougong_plugins", "dougong_kernels"])
+    )
     with plan.apply() as swapped:
         rows = swapped.report().rows
         found = run()

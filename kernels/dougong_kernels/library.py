@@ -11,6 +11,7 @@ import ctypes
 import functools
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -61,6 +62,12 @@ class Kernels:
         library.dougong_level_name.restype = ctypes.c_char_p
         self.level: str = library.dougong_level_name(ctypes.c_void_p(level)).decode()
 
+    def function(self, name: str) -> Callable[[bytes], None]:
+        """Return a function of this level that takes its struct as packed bytes."""
+        found = self._library[f"dougong_{name}"]
+        found.argtypes, found.restype = (ctypes.c_void_p, ctypes.c_char_p), None
+        return functools.partial(found, self._level)
+
     def attention(self, arguments: Attention) -> None:
         """Exact attention, or attention to the listed blocks."""
         self._library.dougong_attention(ctypes.c_void_p(self._level), ctypes.byref(arguments))
@@ -87,7 +94,7 @@ def kernels() -> Kernels | None:
     """
     if reason := missing():
         warnings.warn(
-            f"dougong-kernels: {reason}; attention runs in plain PyTorch, about as fast as torch's "
+            f"dougong-kernels: {reason}; its operators run in plain PyTorch, as fast as torch's "
             "own; install a C++ compiler and then dougong-kernels again",
             RuntimeWarning,
             stacklevel=2,

@@ -23,6 +23,8 @@ _MODULES = {
     "norm.layer@1": "dougong.contracts.norm.layer",
     "norm.rms@1": "dougong.contracts.norm.rms",
     "norm.group@1": "dougong.contracts.norm.group",
+    "norm.add_rms@1": "dougong.contracts.norm.add_rms",
+    "norm.add_layer@1": "dougong.contracts.norm.add_layer",
     "activation.gelu@1": "dougong.contracts.activation.gelu",
     "activation.silu@1": "dougong.contracts.activation.silu",
     "activation.squared_relu@1": "dougong.contracts.activation.squared_relu",
@@ -31,6 +33,7 @@ _MODULES = {
     "backend.inference@1": "dougong.contracts.backend.inference",
     "transform.quantize@1": "dougong.contracts.transform.quantize",
     "backend.inference@2": "dougong.contracts.backend.inference2",
+    "transform.exact@1": "dougong.contracts.transform.exact",
 }
 
 __all__ = ["contract", "digests", "ids"]

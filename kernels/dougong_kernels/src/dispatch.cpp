@@ -34,4 +34,13 @@ void dougong_decode(const Level* level, const Attention* a) { level->decode(a); 
 void dougong_attention_backward(const Level* level, const AttentionBackward* g) {
     level->backward(g);
 }
+void dougong_row_norm(const Level* level, const RowNorm* a) { level->row_norm(a); }
+void dougong_row_norm_backward(const Level* level, const RowNormBackward* g) {
+    level->row_norm_backward(g);
+}
+void dougong_group_norm(const Level* level, const GroupNorm* a) { level->group_norm(a); }
+void dougong_group_norm_backward(const Level* level, const GroupNormBackward* g) {
+    level->group_norm_backward(g);
+}
+void dougong_activation(const Level* level, const Pointwise* a) { level->activation(a); }
 }

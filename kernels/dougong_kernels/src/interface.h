@@ -32,10 +32,69 @@ struct AttentionBackward {
     int64_t splits;
 };
 
+// Rows of D, dense, with the residual added first where it is not null: `sum` then takes x +
+// residual, of which the norm is taken. Weight, bias and moments may be null; moments (rows, 2) takes
+// the mean and the factor of each row. An RMS norm is the same without a mean.
+struct RowNorm {
+    const void *x, *residual, *weight, *bias;
+    void *y, *sum;
+    float* moments;
+    int64_t rows, D;
+    float eps;
+    int32_t is_centred, is_bfloat16, threads;
+};
+
+// x is what was normed, the sum where there was one, and dsum what flows into it, or null. partial
+// is scratch of (parts, 2, D rounded up to 16), asked for where dweight or dbias is.
+struct RowNormBackward {
+    const void *dy, *dsum, *x, *weight;
+    const float* moments;
+    void *dx, *dweight, *dbias;
+    float* partial;
+    int64_t rows, D, parts;
+    int32_t is_centred, is_bfloat16, threads;
+};
+
+// count = N * groups stretches of `channels` * `inner` elements; weight and bias are per channel.
+struct GroupNorm {
+    const void *x, *weight, *bias;
+    void* y;
+    float* moments;
+    int64_t count, groups, channels, inner;
+    float eps;
+    int32_t is_bfloat16, threads;
+};
+
+// partial is scratch of (2, N, groups * channels).
+struct GroupNormBackward {
+    const void *dy, *x, *weight;
+    const float* moments;
+    void *dx, *dweight, *dbias;
+    float* partial;
+    int64_t count, groups, channels, inner;
+    int32_t is_bfloat16, threads;
+};
+
+enum ActivationKind : int32_t { SILU, SQUARED_RELU, GELU_ERF, GELU_TANH };
+
+// y = f(x), times `up` where it is not null (then f is SILU). With dy, the gradients: y takes that
+// of x and dup that of `up`.
+struct Pointwise {
+    const void *x, *up, *dy;
+    void *y, *dup;
+    int64_t n;
+    int32_t kind, is_bfloat16, threads;
+};
+
 struct Level {
     const char* name;
     void (*attention)(const Attention*);
     void (*decode)(const Attention*);
     void (*backward)(const AttentionBackward*);
+    void (*row_norm)(const RowNorm*);
+    void (*row_norm_backward)(const RowNormBackward*);
+    void (*group_norm)(const GroupNorm*);
+    void (*group_norm_backward)(const GroupNormBackward*);
+    void (*activation)(const Pointwise*);
 };
 }

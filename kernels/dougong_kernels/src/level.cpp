@@ -2,10 +2,15 @@
 #include "backward.h"
 #include "decode.h"
 #include "forward.h"
+#include "groups.h"
+#include "norms.h"
+#include "pointwise.h"
 
 #define STRING_OF(x) #x
 #define NAME_OF(x) STRING_OF(x)
 #define JOINED(a, b) a##b
 #define FOUND(level) JOINED(level_, level)
 
-extern "C" const Level FOUND(LEVEL) = {NAME_OF(LEVEL), forward, decode, backward};
+extern "C" const Level FOUND(LEVEL) = {
+    NAME_OF(LEVEL), forward,    decode, backward, row_norm, row_norm_backward,
+    group_norm,     group_norm_backward, activation};

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.activation import native
-
 Approximate = Literal["none", "tanh"]
 
 
@@ -46,21 +44,3 @@ def gelu(x: Tensor, *, approximate: Approximate = "none") -> Tensor:
 def gelu_torch(x: Tensor, *, approximate: Approximate = "none") -> Tensor:
     """`gelu` by `torch.nn.functional.gelu`: arguments and result as there."""
     return functional.gelu(x, approximate=approximate)
-
-
-def gelu_fused(x: Tensor, *, approximate: Approximate = "none") -> Tensor:
-    """`gelu` as one kernel, one read and one write: arguments and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16.
-        ValueError: a tensor is not on the CPU.
-    """
-    if torch.compiler.is_compiling():
-        return gelu_torch(x, approximate=approximate)
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f"approximate must be none or tanh, got {approximate!r}")
-    return native.unary(f"gelu_{approximate}", x)

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.activation import native
-
 
 def silu(x: Tensor) -> Tensor:
     """Weigh each input by its sigmoid; the definition.
@@ -31,19 +29,3 @@ def silu(x: Tensor) -> Tensor:
 def silu_torch(x: Tensor) -> Tensor:
     """`silu` by `torch.nn.functional.silu`: argument and result as there."""
     return functional.silu(x)
-
-
-def silu_fused(x: Tensor) -> Tensor:
-    """`silu` as one kernel, one read and one write: argument and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16.
-        ValueError: a tensor is not on the CPU.
-    """
-    if torch.compiler.is_compiling():
-        return silu_torch(x)
-    return native.unary("silu", x)

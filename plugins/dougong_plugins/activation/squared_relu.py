@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.activation import native
-
 
 def squared_relu(x: Tensor) -> Tensor:
     """Square the positive part; the definition.
@@ -31,19 +29,3 @@ def squared_relu(x: Tensor) -> Tensor:
 def squared_relu_torch(x: Tensor) -> Tensor:
     """`squared_relu` by torch's `relu` and `square`: argument and result as there."""
     return functional.relu(x).square()
-
-
-def squared_relu_fused(x: Tensor) -> Tensor:
-    """`squared_relu` as one kernel, one read and one write: argument and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16.
-        ValueError: a tensor is not on the CPU.
-    """
-    if torch.compiler.is_compiling():
-        return squared_relu_torch(x)
-    return native.unary("squared_relu", x)

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.activation import native
-
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """Multiply one projection by the SiLU of the other; the definition.
@@ -34,19 +32,3 @@ def swiglu_torch(gate: Tensor, up: Tensor) -> Tensor:
     In low precision the SiLU is rounded once more before the product.
     """
     return functional.silu(gate) * up
-
-
-def swiglu_fused(gate: Tensor, up: Tensor) -> Tensor:
-    """`swiglu` as one kernel, one read and one write: arguments and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16 or the two differ.
-        ValueError: a tensor is not on the CPU, or the shapes differ.
-    """
-    if torch.compiler.is_compiling():
-        return swiglu_torch(gate, up)
-    return native.swiglu(gate, up)

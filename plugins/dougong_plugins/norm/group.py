@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.norm import native
-
 
 def group_norm(
     x_NCX: Tensor,
@@ -68,26 +66,3 @@ def group_norm_torch(
 ) -> Tensor:
     """`group_norm` by `torch.nn.functional.group_norm`: arguments and result as there."""
     return functional.group_norm(x_NCX, num_groups, weight_C, bias_C, eps)
-
-
-def group_norm_fused(
-    x_NCX: Tensor,
-    num_groups: int,
-    weight_C: Tensor | None = None,
-    bias_C: Tensor | None = None,
-    *,
-    eps: float = 1e-5,
-) -> Tensor:
-    """`group_norm` as one kernel of two passes in cache: arguments and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16, or weight or bias differ from it.
-        ValueError: a tensor is not on the CPU, or groups, weight or bias do not fit the channels.
-    """
-    if torch.compiler.is_compiling():
-        return group_norm_torch(x_NCX, num_groups, weight_C, bias_C, eps=eps)
-    return native.group_norm(x_NCX, num_groups, weight_C, bias_C, eps)

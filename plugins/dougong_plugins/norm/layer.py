@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.norm.native import rows_norm
-
 
 def layer_norm(
     x_XD: Tensor, weight_D: Tensor | None = None, bias_D: Tensor | None = None, *, eps: float = 1e-5
@@ -48,21 +46,3 @@ def layer_norm_torch(
 ) -> Tensor:
     """`layer_norm` by `torch.nn.functional.layer_norm`: arguments and result as there."""
     return functional.layer_norm(x_XD, x_XD.shape[-1:], weight_D, bias_D, eps)
-
-
-def layer_norm_fused(
-    x_XD: Tensor, weight_D: Tensor | None = None, bias_D: Tensor | None = None, *, eps: float = 1e-5
-) -> Tensor:
-    """`layer_norm` as one kernel of two passes in cache: arguments and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16, or weight or bias differ from it.
-        ValueError: a tensor is not on the CPU, or weight or bias is not of shape (D,).
-    """
-    if torch.compiler.is_compiling():
-        return layer_norm_torch(x_XD, weight_D, bias_D, eps=eps)
-    return rows_norm("layer", x_XD, weight_D, bias_D, eps)

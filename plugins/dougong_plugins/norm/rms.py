@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dougong_plugins.norm.native import rows_norm
-
 
 def rms_norm(x_XD: Tensor, weight_D: Tensor | None = None, *, eps: float = 1e-6) -> Tensor:
     """Scale each feature vector by the inverse of its root mean square; the definition.
@@ -39,19 +37,3 @@ def rms_norm(x_XD: Tensor, weight_D: Tensor | None = None, *, eps: float = 1e-6)
 def rms_norm_torch(x_XD: Tensor, weight_D: Tensor | None = None, *, eps: float = 1e-6) -> Tensor:
     """`rms_norm` by `torch.nn.functional.rms_norm`: arguments and result as there."""
     return functional.rms_norm(x_XD, x_XD.shape[-1:], weight_D, eps)
-
-
-def rms_norm_fused(x_XD: Tensor, weight_D: Tensor | None = None, *, eps: float = 1e-6) -> Tensor:
-    """`rms_norm` as one kernel of two passes in cache: arguments and result as there.
-
-    C++ built on the first call, tuned to this machine; computes in float32 and rounds once. Inside
-    an outer `torch.compile` torch's own function is traced instead, so that the graph stays whole.
-
-    Raises:
-        RuntimeError: there is no C++ compiler.
-        TypeError: the dtype is neither float32 nor bfloat16, or weight differs from it.
-        ValueError: a tensor is not on the CPU, or weight is not of shape (D,).
-    """
-    if torch.compiler.is_compiling():
-        return rms_norm_torch(x_XD, weight_D, eps=eps)
-    return rows_norm("rms", x_XD, weight_D, None, eps)

@@ -1,4 +1,4 @@
-"""Model-to-model transforms (contract `transform.quantize@1`): metadata only."""
+"""Model-to-model transforms (contracts `transform.*`): metadata only."""
 
 from __future__ import annotations
 
@@ -17,6 +17,19 @@ OPERATORS = [
         paper="arXiv:2208.07339",
         license="Apache-2.0",
         upstream="https://github.com/pytorch/ao",
+    ),
+    dougong.Operator(
+        name="dougong/packed-linear",
+        contract="transform.exact@1",
+        target="dougong_plugins.transform.packed_linear:packed_linear",
+        reference="dougong.contracts.transform.quantize:keep",
+        summary="Linear layers with weights packed once, by oneDNN; the same results.",
+        dtypes=("float32", "bfloat16"),
+        modes=("infer",),
+        compiles="breaks",
+        paper="arXiv:1802.04799",
+        license="Apache-2.0",
+        upstream="https://github.com/uxlfoundation/oneDNN",
     ),
 ]
 

@@ -103,6 +103,32 @@ _LAYERS = (
 )
 
 
+def _after_sum(norm: Any, *, of: Any = torch.add, kept: Any = torch.add) -> Any:
+    """Return a norm of `of(x, residual)` that hands on `kept(x, residual)`."""
+
+    def target(x: Tensor, residual: Tensor, *affine: Tensor | None, eps: float) -> Any:
+        return norm(of(x, residual), *affine, eps=eps), kept(x, residual)
+
+    return target
+
+
+def _first(x: Tensor, residual: Tensor) -> Tensor:
+    return x.clone()
+
+
+def _right_rms(x: Tensor, weight: Tensor | None = None, *, eps: float) -> Tensor:
+    return functional.rms_norm(x, x.shape[-1:], weight, eps)
+
+
+def _after_sums(right: Any, wrong: tuple[tuple[str, str, Any], ...]) -> Any:
+    return (
+        *((name, summary, _after_sum(norm)) for name, summary, norm in wrong),
+        ("residual-forgotten", "takes the norm of x alone", _after_sum(right, of=_first)),
+        ("sum-not-kept", "hands on x in place of the sum", _after_sum(right, kept=_first)),
+        ("difference", "subtracts the residual", _after_sum(right, of=torch.sub)),
+    )
+
+
 def _erf(x: Tensor, *, approximate: str = "none") -> Tensor:
     return functional.gelu(x)
 
@@ -140,14 +166,18 @@ def _swiglu(gate: Tensor, up: Tensor) -> Tensor:
     return functional.silu(gate) * up
 
 
+_RMS = (
+    ("eps-outside", "adds eps outside the root", _rms_eps_outside),
+    ("without-weight", "ignores its weight", _rms_without_weight),
+    ("centred", "subtracts the mean", _rms_centred),
+    ("short-square", "takes the mean square over 95 % of a row", _rms_short),
+)
+
 _BY_KIND: dict[str, tuple[tuple[str, str, Any], ...]] = {
-    "norm.rms": (
-        ("eps-outside", "adds eps outside the root", _rms_eps_outside),
-        ("without-weight", "ignores its weight", _rms_without_weight),
-        ("centred", "subtracts the mean", _rms_centred),
-        ("short-square", "takes the mean square over 95 % of a row", _rms_short),
-    ),
+    "norm.rms": _RMS,
     "norm.layer": _LAYERS,
+    "norm.add_rms": _after_sums(_right_rms, _RMS),
+    "norm.add_layer": _after_sums(_layer(_mean, _biased), _LAYERS),
     "norm.group": (
         *((name, summary, _group(layer)) for name, summary, layer in _LAYERS),
         ("as-layer", "takes all channels for one group", _group(_layer(_mean, _biased), one=True)),
