@@ -14,7 +14,7 @@ TEST_JOBS ?= auto
 
 ##@ Use it
 up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judge the first-party operators
-	$(BIN)/dougong up --submit plugins $(UP_FLAGS)
+	$(BIN)/dougong up --submit plugins --submit kernels $(UP_FLAGS)
 
 ##@ Work on it
 test: $(VENV)/.installed-dev ## Install everything and run the whole suite (CPU, no network)

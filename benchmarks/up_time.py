@@ -1,6 +1,6 @@
 """How long from `dougong up` to boards filled, and where the time goes.
 
-    python benchmarks/up_time.py [--submit PATH]
+    python benchmarks/up_time.py [--submit PATH ...]
 
 Starts a hub on an empty state folder, submits the first-party operators like anyone, waits for
 every verdict, stops. Bar: under 300 s on two cores.
@@ -24,12 +24,14 @@ ROOT = Path(__file__).parent.parent
 def main() -> int:
     """Measure once; exit 1 where something has no verdict or the bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--submit", type=Path, default=ROOT / "plugins")
+    own = [ROOT / "plugins", ROOT / "kernels"]
+    parser.add_argument("--submit", type=Path, nargs="+", default=own)
     submit = parser.parse_args().submit
     with tempfile.TemporaryDirectory(prefix="dougong-up-") as home:
         started = time.monotonic()
         command = [Path(sys.executable).with_name("dougong"), "up", "--home", home, "--port", "0"]
-        arguments = ["--submit", submit, "--until-judged", "--json"]
+        arguments = [word for path in submit for word in ("--submit", path)]
+        arguments += ["--until-judged", "--json"]
         outcomes: collections.Counter[str] = collections.Counter()
         print(f"{'seconds':>8}  {'at':>7}  what")
         with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as up:
