@@ -72,6 +72,18 @@ OPERATORS = [
         paper="arXiv:2309.17453",
         license=_LICENSE,
     ),
+    dougong.Operator(
+        name="dougong/dsa",
+        contract="attention.approx@1",
+        target="dougong_plugins.attention.dsa.operator:dsa",
+        reference="dougong_plugins.attention.dsa.operator:dsa_reference",
+        summary="Attention to the fifth of the keys that an indexer ranks highest.",
+        dtypes=("float64", "float32", "bfloat16", "float16"),
+        gradients="first",
+        compiles="breaks",
+        paper="arXiv:2406.10774",
+        license=_LICENSE,
+    ),
 ]
 
 
