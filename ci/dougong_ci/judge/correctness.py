@@ -120,7 +120,7 @@ class Correctness:
         for answer in self._trained():
             rows += self._compared(answer, hidden=True)
         self._conclude(gate, rows)
-        if self._contract.family == "optimizer":
+        if self._contract.id == "optimizer.step@1":
             self._weigh_state(gate)
 
     def _trained(self) -> list[Answer]:

@@ -75,6 +75,17 @@ def settled(docket: Docket, seed: int) -> bool:
     return decided and not open_claims(docket.operator.claims, cases)
 
 
+def is_timed(docket: Docket) -> bool:
+    """Say whether the contract has anything that is timed on its own."""
+    return any("speed" in work.purpose for work in docket.answers.contract.workloads)
+
+
+def rule_untimed(docket: Docket) -> None:
+    """Note that the contract times nothing on its own, so that no gate waits for it."""
+    for name in ("noise", "speed"):
+        docket.skip(name, "the contract times no call on its own", required=False)
+
+
 def rule_on_speed(docket: Docket, seed: int) -> None:
     """Run the noise and speed gates over the samples gathered."""
     cases = list(docket.speed.values())
@@ -170,7 +181,8 @@ def _outcome(docket: Docket) -> tuple[Outcome, str]:
         return Outcome.ERRORED, "JUDGE_ERROR"
     if Outcome.INCONCLUSIVE in outcomes:
         return Outcome.INCONCLUSIVE, "INCONCLUSIVE_NOISE"
-    if docket.gates["speed"].outcome is not Outcome.PASSED:
+    speed = docket.gates["speed"]
+    if speed.required and speed.outcome is not Outcome.PASSED:
         return Outcome.INCONCLUSIVE, "INCONCLUSIVE_UNMEASURED"
     return Outcome.PASSED, "ACCEPTED"
 
@@ -186,6 +198,8 @@ def _summary(docket: Docket, outcome: Outcome, cases: list[SpeedCase], seed: int
         for name in GATES:
             if docket.gates[name].outcome is wanted and outcome is wanted:
                 return f"{name}: {docket.gates[name].summary}"
+    if not is_timed(docket):
+        return docket.gates["quality"].summary
     scores = score_cases(cases, seed)
     return _spoken(scores, cases) or "not measured"
 

@@ -106,7 +106,12 @@ class Session:
                     beside = two.submit(self._second_lane, queue, plugin)
                     self._lane(queue, party)
                     beside.result()
-            self._measure([d for d in dockets if d.standing], plugin)
+            standing = [d for d in dockets if d.standing]
+            for docket in standing:
+                if not ruling.is_timed(docket):
+                    ruling.rule_untimed(docket)
+                    self._finish(docket)
+            self._measure([d for d in standing if ruling.is_timed(d)], plugin)
         return self._verdicts
 
     def _second_lane(self, queue: collections.deque[Docket], plugin: Mounts) -> None:

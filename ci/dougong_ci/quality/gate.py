@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dougong_ci.judge.docket import Broken, Docket, Over
 from dougong_ci.judge.party import Party
 from dougong_ci.judge.request import Profile
+from dougong_ci.quality.aliases import signature
 from dougong_ci.quality.attention import AttentionQuality
+from dougong_ci.quality.optimizers import OptimizerQuality
 from dougong_ci.quality.quantized import TransformQuality
 from dougong_ci.quality.rows import failure, summary
 
@@ -28,7 +32,7 @@ class Quality:
             docket.skip("quality", "an exact contract trades no quality", required=False)
         elif not docket.standing:
             docket.skip("quality", "not run: an earlier gate failed")
-        elif contract.id.startswith(("attention.", "transform.")):
+        elif contract.id.startswith(("attention.", "transform.", "optimizer.")):
             self._examine()
         else:
             docket.skip("quality", f"no task is known for {contract.id}", required=False)
@@ -42,13 +46,16 @@ class Quality:
                 if wrong := failure(docket.quality):
                     raise Broken(wrong)
                 gate.summary = summary(docket.quality)
+                if docket.answers.contract.family == "optimizer":
+                    gate.measurements["signature"] = signature(docket, self._party, self._profile)
         except Over:
             return
 
     def _sit(self) -> None:
         docket, party, profile = self._docket, self._party, self._profile
-        if docket.answers.contract.family == "transform":
-            docket.quality += TransformQuality(docket, party, profile).rows()
+        examiners: dict[str, Any] = {"transform": TransformQuality, "optimizer": OptimizerQuality}
+        if (family := docket.answers.contract.family) in examiners:
+            docket.quality += examiners[family](docket, party, profile).rows()
             return
         exam = AttentionQuality(docket, party, profile)
         docket.quality += exam.rows()

@@ -12,7 +12,10 @@ from dougong import contracts
 from dougong.contracts.definition import Contract
 from dougong.operator import resolve
 
-_BINDS = {"training": "dougong_ci.runner.training:bind"}
+_BINDS = {
+    "training": "dougong_ci.runner.training:bind",
+    "descent": "dougong_ci.runner.descent:bind",
+}
 
 
 def contract(id: str) -> Contract:

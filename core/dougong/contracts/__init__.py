@@ -34,6 +34,7 @@ _MODULES = {
     "transform.quantize@1": "dougong.contracts.transform.quantize",
     "backend.inference@2": "dougong.contracts.backend.inference2",
     "transform.exact@1": "dougong.contracts.transform.exact",
+    "optimizer.train@1": "dougong.contracts.optimizer.train",
 }
 
 __all__ = ["contract", "digests", "ids"]

@@ -1,6 +1,12 @@
-"""Optimizers (contract `optimizer.step@1`, one variant a rule): metadata only."""
+"""Optimizers: metadata only.
+
+Contract `optimizer.step@1` holds five rules to their formulas, one variant a rule;
+`optimizer.train@1` judges any rule by what it trains, and its `variant` names the algorithm.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import dougong
 
@@ -82,6 +88,93 @@ OPERATORS = [
         "adafactor:Adafactor",
         "arXiv:1804.04235",
         "Second moments factored into rows and columns: sublinear memory.",
+    ),
+]
+
+
+def _trained(
+    algorithm: str, target: str, paper: str, summary: str, name: str = "", **rest: Any
+) -> dougong.Operator:
+    return dougong.Operator(
+        name=f"dougong/{name or algorithm}",
+        contract="optimizer.train@1",
+        variant=algorithm,
+        target=f"{_PACKAGE}.{target}",
+        reference=f"{_PACKAGE}.{target}",
+        paper=paper,
+        summary=summary,
+        modes=("train",),
+        compiles="none",
+        license=_LICENSE,
+        **rest,
+    )
+
+
+OPERATORS += [
+    _trained(
+        "soap",
+        "soap:SOAP",
+        "arXiv:2409.11321",
+        "Adam in the eigenbasis of Shampoo's second moments.",
+    ),
+    _trained(
+        "shampoo",
+        "shampoo:Shampoo",
+        "arXiv:1802.09568",
+        "Each dimension preconditioned by a root of its own second moment, grafted on Adam.",
+    ),
+    _trained(
+        "schedule-free-adamw",
+        "schedule_free:ScheduleFreeAdamW",
+        "arXiv:2405.15682",
+        "AdamW whose average is evaluated: no schedule to choose.",
+    ),
+    _trained(
+        "sophia-g",
+        "sophia:SophiaG",
+        "arXiv:2305.14342",
+        "Momentum over a diagonal curvature, clipped; squared gradients stand for the curvature.",
+    ),
+    _trained(
+        "ademamix",
+        "ademamix:AdEMAMix",
+        "arXiv:2409.03137",
+        "Adam with a second, slow average of the gradients.",
+    ),
+    _trained(
+        "prodigy",
+        "prodigy:Prodigy",
+        "arXiv:2306.06101",
+        "Adam that estimates its own learning rate from the distance travelled.",
+    ),
+    _trained(
+        "adamw-8bit",
+        "adamw_8bit:AdamW8bit",
+        "arXiv:2110.02861",
+        "AdamW with both moments quantized in blocks: two bytes of state an element.",
+    ),
+    _trained("adamw", "trained:adamw", _ADAMW, "AdamW, fused, as it trains.", name="train-adamw"),
+    _trained(
+        "sgd-momentum",
+        "trained:sgd_momentum",
+        "doi:10.1016/0041-5553(64)90137-5",
+        "Gradient descent with Nesterov's momentum, as it trains.",
+        name="train-sgd-momentum",
+    ),
+    _trained("lion", "trained:lion", "arXiv:2302.06675", "Lion, as it trains.", name="train-lion"),
+    _trained(
+        "muon",
+        "trained:muon",
+        "https://kellerjordan.github.io/posts/muon/",
+        "Muon for matrices and AdamW for vectors, as they train.",
+        name="train-muon",
+    ),
+    _trained(
+        "adafactor",
+        "trained:adafactor",
+        "arXiv:1804.04235",
+        "Adafactor, as it trains.",
+        name="train-adafactor",
     ),
 ]
 

@@ -75,6 +75,25 @@ def adamw_step(
     p.addcdiv_(m, root, value=-lr / (1 - beta1**t))
 
 
+def adam_direction(
+    g: Tensor, m: Tensor, v: Tensor, t: int, betas: tuple[float, float], eps: float
+) -> Tensor:
+    """Average a gradient into m and v, in place, and return Adam's step for a rate of 1.
+
+    Args:
+        g: Gradient.
+        m: Average of the gradients so far, in the shape of `g`.
+        v: Average of their squares.
+        t: Step, from 1.
+        betas: Averaging factors.
+        eps: Added to the root, in units of the gradient.
+    """
+    beta1, beta2 = betas
+    m.lerp_(g, 1 - beta1)
+    v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+    return (m / (1 - beta1**t)).div_((v / (1 - beta2**t)).sqrt_().add_(eps))
+
+
 class AdamWForeach(torch.optim.AdamW):
     """`AdamWLoop` by torch's operations over lists of tensors; arguments as there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dougong.contracts.definition import Contract
-from dougong_ci.lint.families import attention, models, optimizer, pointwise
+from dougong_ci.lint.families import attention, models, optimizer, pointwise, training
 from dougong_ci.lint.mutants import Mutant
 
 _FAMILIES = {
@@ -20,5 +20,7 @@ _FAMILIES = {
 
 def special(contract: Contract, variant: str = "") -> Iterator[Mutant]:
     """Make the mutants of a contract's family; none for a family that has no list yet."""
-    if contract.family in _FAMILIES:
+    if contract.id == "optimizer.train@1":
+        yield from training.mutants(contract)
+    elif contract.family in _FAMILIES:
         yield from _FAMILIES[contract.family](contract, variant)

@@ -20,17 +20,9 @@ from dougong_ci.lint.mutants import SHARE, Mutant
 def mutants(contract: Contract, variant: str) -> Iterator[Mutant]:
     """Make the mutants of one optimizer variant."""
     rule = RULES[variant]
-    for name, summary, kind in (
-        ("stands-still", "takes no step", _StandsStill),
-        ("last-parameter-forgotten", "never updates the last parameter", _LastForgotten),
-        ("last-rows-forgotten", "leaves the last 5 % of the rows alone", _RowsForgotten),
-        ("rate-kept", "keeps the lr of the start, whatever a scheduler sets", _RateKept),
-        ("first-group-only", "takes the lr of the first group for all", _FirstGroup),
-        ("none-as-zero", "takes a missing gradient for zeros", _NoneAsZero),
-        ("state-not-loaded", "forgets its state when it is loaded", _StateLost),
-        ("state-shared", "keeps one state for parameters of a shape", _StateShared),
-        ("non-finite-skipped", "skips the steps of gradients that are not finite", _Skips),
-    ):
+    skips = ("non-finite-skipped", "skips the steps of gradients that are not finite", _Skips)
+    kept: list[tuple[str, str, type[Formula]]] = [*KEPT_WRONGLY, skips]
+    for name, summary, kind in kept:
         yield mutant(name, summary, _factory(kind, rule))
     for name, summary, wrong in _WRONG_RULES.get(variant, ()):
         yield mutant(name, summary, _factory(Formula, wrong))
@@ -139,6 +131,19 @@ class _Skips(_Picky):
         """Update where the gradient is finite."""
         if p.grad is not None and bool(p.grad.isfinite().all()):
             super().one(p, settings)
+
+
+KEPT_WRONGLY: tuple[tuple[str, str, type[Formula]], ...] = (
+    ("stands-still", "takes no step", _StandsStill),
+    ("last-parameter-forgotten", "never updates the last parameter", _LastForgotten),
+    ("last-rows-forgotten", "leaves the last 5 % of the rows alone", _RowsForgotten),
+    ("rate-kept", "keeps the lr of the start, whatever a scheduler sets", _RateKept),
+    ("first-group-only", "takes the lr of the first group for all", _FirstGroup),
+    ("none-as-zero", "takes a missing gradient for zeros", _NoneAsZero),
+    ("state-not-loaded", "forgets its state when it is loaded", _StateLost),
+    ("state-shared", "keeps one state for parameters of a shape", _StateShared),
+)
+"""Mistakes that can be made of any rule."""
 
 
 def _flipped(rule: Rule) -> Rule:

@@ -1,0 +1,155 @@
+"""One algorithm under two names: `python -m dougong_ci.quality.aliases [FOLDER ...]`.
+
+Every optimizer judged by `optimizer.train@1` walks one public trajectory: the same parameters and
+24 given gradients for everybody. What is kept is the direction of each parameter's movement, as
+seen from fixed random directions: the learning rate, which is the author's choice, drops out. Two
+operators are one algorithm where those agree to within `SAME`, or where they name the same
+algorithm in `Operator.variant`. Only one of each is counted.
+
+Its limits: a rule that shows its difference only after more steps, or only under weight decay, is
+taken for its twin (which errs towards fewer); and who adds noise on purpose is not recognised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from dougong.contracts.definition import Case, Workload
+from dougong.contracts.sampling import generator
+from dougong_ci.judge.calls import SandboxCalls
+from dougong_ci.judge.docket import Docket
+from dougong_ci.judge.party import Party
+from dougong_ci.judge.request import Profile
+from dougong_ci.report.verdict import Outcome, Verdict, from_json
+
+CONTRACT = "optimizer.train@1"
+SAME = 1e-3
+"""Relative L2 between signatures. Roundings make 1e-5 of the same rule written twice."""
+_PUBLIC = 0
+_DIRECTIONS = 8
+_WALK = Workload(name="signature", params={"shapes": "24x16,16,16x24", "steps": 24, "asks": ""})
+
+
+def signature(docket: Docket, party: Party, profile: Profile) -> list[float]:
+    """Have an operator walk the public trajectory and return its signature.
+
+    Raises:
+        Fell: the operator fell.
+    """
+    answers = docket.answers
+    case = answers.contract.generate(_WALK, _PUBLIC, torch.float32)
+    calls = SandboxCalls(docket.operator.target, party, profile)
+    calls.start()
+    return signed(case, calls.outputs(answers.shaped(_WALK, torch.float32, case)))
+
+
+def signed(case: Case, outputs: Sequence[torch.Tensor]) -> list[float]:
+    """Return the signature of a walk: its movements, each of length 1, from fixed directions.
+
+    Args:
+        case: Where it started.
+        outputs: Where it ended, parameter by parameter.
+    """
+    found = []
+    for i, output in enumerate(outputs):
+        begin = case.tensors[f"p{i}"]
+        if begin is None:
+            raise KeyError(f"the case has no tensor p{i}")
+        moved = (output.double() - begin.double()).flatten()
+        source = generator(_PUBLIC, "signature", str(i))
+        seen_from = torch.randn(_DIRECTIONS, len(moved), generator=source, dtype=torch.float64)
+        found += (seen_from @ (moved / moved.norm().clamp_min(1e-300))).tolist()
+    return [float(f"{value:.6g}") for value in found]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One judged algorithm."""
+
+    operator: str
+    algorithm: str
+    """What it says it is."""
+    verdict: str
+    signature: tuple[float, ...]
+
+
+def entries(verdicts: Iterable[Verdict]) -> Iterator[Entry]:
+    """Give what passed of the optimizers, with its signature."""
+    for verdict in verdicts:
+        if verdict.contract != CONTRACT or verdict.outcome is not Outcome.PASSED:
+            continue
+        quality = next(gate for gate in verdict.gates if gate.name == "quality")
+        walked = tuple(quality.measurements.get("signature", ()))
+        operator = verdict.subject.operator
+        yield Entry(str(operator["name"]), str(operator["variant"]), verdict.id, walked)
+
+
+def groups(found: Iterable[Entry]) -> list[list[Entry]]:
+    """Return the entries that are one algorithm together, each group in the order given."""
+    together: list[list[Entry]] = []
+    for entry in found:
+        mine = [group for group in together if any(alike(entry, other) for other in group)]
+        rest = [group for group in together if group not in mine]
+        together = [*rest, [*(e for group in mine for e in group), entry]]
+    return together
+
+
+def alike(one: Entry, other: Entry) -> bool:
+    """Say whether two entries are one algorithm, by name or by walk."""
+    if one.algorithm and one.algorithm == other.algorithm:
+        return True
+    return bool(one.signature) and distance(one.signature, other.signature) <= SAME
+
+
+def distance(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the relative L2 distance of two signatures; infinite where one has none."""
+    if len(one) != len(other):
+        return float("inf")
+    apart = sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+    size = sum(a * a for a in one)
+    return float((apart / size) ** 0.5) if size else float("inf")
+
+
+def read(folders: Sequence[Path]) -> Iterator[Verdict]:
+    """Give the verdicts stored under some folders, in the order of their paths."""
+    for path in sorted(path for folder in folders for path in folder.rglob("verdicts/*.json")):
+        try:
+            yield from_json(path.read_bytes())
+        except ValueError as error:
+            sys.stderr.write(f"{path}: {error}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what is one algorithm under several names, and how many there are.
+
+    Args:
+        arguments: Of the command line; None takes the process's own.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m dougong_ci.quality.aliases", description=__doc__
+    )
+    parser.add_argument("folder", nargs="*", type=Path, default=[Path("contrib"), Path("plugins")])
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    options = parser.parse_args(arguments)
+    found = groups(entries(read(options.folder)))
+    if options.json:
+        listed = [[dataclasses.asdict(entry) for entry in group] for group in found]
+        sys.stdout.write(json.dumps({"distinct": len(found), "groups": listed}, indent=2) + "\n")
+        return 0
+    for group in found:
+        if len(group) > 1:
+            sys.stdout.write(f"one algorithm: {', '.join(entry.operator for entry in group)}\n")
+    total = sum(len(group) for group in found)
+    sys.stdout.write(f"{len(found)} algorithms under {total} names\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
