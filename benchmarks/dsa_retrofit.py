@@ -58,7 +58,7 @@ LEARN, HELD_OUT = (0, 140_000), 150_000
 SHARE = 0.2
 """Keys a query, of the window's length."""
 NAMES = ("Amber", "Birch", "Cobalt", "Dune", "Ember", "Fjord", "Garnet", "Heron", "Iris", "Jade")
-ARMS = ("dense", "oracle", "dsa", "quest", "window", "dsa+", "window+")
+ARMS = ("dense", "oracle", "dsa", "lightning", "quest", "window", "dsa+", "window+")
 
 
 class _Text(html.parser.HTMLParser):
@@ -138,15 +138,16 @@ class Bench:
             counts[T - len(asked) - 1 :] = False
             yield ids.unsqueeze(0), counts, torch.arange(T - 6, T - 1)
 
-    def calibrated(self, windows: int) -> nn.Module:
+    def calibrated(self, kind: str, windows: int) -> nn.Module:
         """Return the sparse copy of the model, its indexers learned or loaded."""
-        kept = self.work / f"indexers-{windows}.safetensors"
+        kept = self.work / f"{kind}-{windows}.safetensors"
         return dsa_calibrate(
             self.model,
             calibration=[] if kept.exists() else self.learning(windows, 1024),
             load_from=kept if kept.exists() else None,
+            kind=kind,
             save_to=kept,
-            plot_to=None if kept.exists() else RESULTS.with_name("dsa_calibration.svg"),
+            plot_to=None if kept.exists() else RESULTS.with_name(f"dsa_{kind}.svg"),
         )
 
 
@@ -238,8 +239,9 @@ def frozen(arm: str, bench: Bench, windows: int, k: int) -> tuple[nn.Module, Att
     """Return the model of an arm, and its swap where it has one."""
     if arm == "dense":
         return bench.model, None
-    if arm.startswith("dsa"):
-        model = bench.calibrated(windows)
+    if arm.startswith(("dsa", "lightning")):
+        kind = "low-rank" if arm.startswith("dsa") else "lightning"
+        model = bench.calibrated(kind, windows if kind == "low-rank" else 48)
         attached: Attached = model.dsa
         for layer in attached.layers:
             layer.selector = TopK(k)
@@ -380,7 +382,7 @@ def main() -> int:
     parser.add_argument("--text", type=Path, default=Path("/usr/share/doc/debian-handbook/html"))
     parser.add_argument("--model", type=Path, help="folder of the GGUF; the package's if left out")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "dougong-dsa")
-    parser.add_argument("--calibrate", type=int, default=48, help="windows of 1024 tokens")
+    parser.add_argument("--calibrate", type=int, default=18, help="windows of 1024 tokens")
     parser.add_argument("--adapt", type=int, default=24, help="windows of 1024 tokens")
     parser.add_argument("--windows", type=int, default=8, help="held out, of 1024 tokens")
     parser.add_argument("--long-windows", type=int, default=2, help="held out, of 4096 tokens")
@@ -395,7 +397,12 @@ def main() -> int:
     torch.set_num_threads(1)
     lengths = [int(each) for each in given.lengths.split(",")]
     if given.quick:
-        given.calibrate, given.windows, lengths, given.arms = 6, 2, [1024], ",".join(ARMS[:5])
+        given.calibrate, given.windows, lengths, given.arms = (
+            6,
+            2,
+            [1024],
+            "dense,oracle,dsa,quest,window",
+        )
     is_new = given.fresh or given.quick or not RESULTS.exists()
     rows: dict[str, Any] = {} if is_new else json.loads(RESULTS.read_text())
     arms = given.arms.split(",")

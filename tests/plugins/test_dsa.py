@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from hypothesis import given
@@ -13,10 +15,12 @@ from dougong_plugins.attention.dsa.distilling import divergence
 from dougong_plugins.attention.dsa.indexers import Oracle, Pooled, Quest, Random, Window
 from dougong_plugins.attention.dsa.keeping import kept_of
 from dougong_plugins.attention.dsa.kernels import gathered, masked, reference
-from dougong_plugins.attention.dsa.lightning import Lightning, Sizes
+from dougong_plugins.attention.dsa.learned import made
+from dougong_plugins.attention.dsa.lightning import Sizes
 from dougong_plugins.attention.dsa.operator import dsa
 from dougong_plugins.attention.dsa.saving import load_indexers, save_indexers
 from dougong_plugins.attention.dsa.selectors import Always, Mass, Ratio, TopK
+from dougong_plugins.attention.dsa.weights import exact_weights
 from dougong_plugins.attention.standard import standard
 from dougong_plugins.attention.visibility import causal_mask
 
@@ -29,9 +33,9 @@ def drawn(T=70, S=70, H=4, K=2, D=16, seed=3):
     return tuple(torch.randn(shape, generator=source, dtype=torch.float64) for shape in shapes)
 
 
-def learned(seed=0):
+def learned(kind="lightning", seed=0):
     torch.manual_seed(seed)
-    return Lightning(SIZES)
+    return made(kind, SIZES)
 
 
 INDEXERS = {
@@ -39,8 +43,10 @@ INDEXERS = {
     "oracle": Oracle(),
     "pooled": Pooled(8),
     "quest": Quest(8),
-    "lightning": learned(),
+    "lightning": learned("lightning"),
+    "low-rank": learned("low-rank"),
 }
+LEARNED = ("lightning", "low-rank")
 
 
 @given(
@@ -111,7 +117,7 @@ def test_keeping_all_is_exact(name):
     torch.testing.assert_close(found, standard(q, k, v, is_causal=True))
 
 
-@pytest.mark.parametrize("name", ["quest", "pooled", "lightning", "window"])
+@pytest.mark.parametrize("name", ["quest", "pooled", *LEARNED, "window"])
 def test_with_a_choice_a_query_what_comes_later_changes_nothing_before(name):
     q, k, v = drawn()
     arguments = {"is_causal": True, "indexer": INDEXERS[name], "selector": TopK(20), "block": 1}
@@ -155,9 +161,10 @@ def test_the_oracle_keeps_more_of_the_attention_than_chance():
     assert mass["oracle"] > mass["random"] + 0.1
 
 
-def test_an_indexer_learns_the_attention_and_the_model_learns_nothing_from_it():
+@pytest.mark.parametrize("kind", LEARNED)
+def test_an_indexer_learns_the_attention_and_the_model_learns_nothing_from_it(kind):
     q, k, _ = (x.float().requires_grad_() for x in drawn(seed=8))
-    indexer, visible = learned(), causal_mask(70, 70, torch.device("cpu"))
+    indexer, visible = learned(kind), causal_mask(70, 70, torch.device("cpu"))
     optimizer = torch.optim.Adam(indexer.parameters(), lr=1e-2)
     before = kept_of(q, k, choose(indexer, TopK(14), q, k, visible), visible).mean_mass
     losses = []
@@ -174,9 +181,35 @@ def test_an_indexer_learns_the_attention_and_the_model_learns_nothing_from_it():
     assert after > before + 0.03
 
 
-def test_a_cache_that_grows_gives_the_scores_of_the_whole():
+def test_low_rank_products_fitted_in_full_are_the_attention():
     q, k, _ = (x.float() for x in drawn())
-    indexer = learned()
+    indexer = made("low-rank", dataclasses.replace(SIZES, index_size=16))
+    q_KND = q.reshape(2, 2, -1, 16).transpose(0, 1).reshape(2, -1, 16)
+    k_KND = k.transpose(0, 1).reshape(2, -1, 16)
+    indexer.fit(q_KND.mT @ q_KND, k_KND.mT @ k_KND)
+    visible = causal_mask(70, 70, q.device)
+    expected = exact_weights(q, k, visible).mean(1, keepdim=True)
+    torch.testing.assert_close(indexer(q, k).softmax(-1), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_the_fit_finds_the_dimensions_that_queries_look_at():
+    q, k, _ = (x.float() for x in drawn())
+    k[..., 8:] *= 5  # large in the keys, but
+    q[..., 8:] *= 0.01  # no query reads them
+    indexer = made("low-rank", SIZES)  # 8 of 16 dimensions
+    q_KND = q.reshape(2, 2, -1, 16).transpose(0, 1).reshape(2, -1, 16)
+    k_KND = k.transpose(0, 1).reshape(2, -1, 16)
+    indexer.fit(q_KND.mT @ q_KND, k_KND.mT @ k_KND)
+    visible = causal_mask(70, 70, q.device)
+    expected = exact_weights(q, k, visible).mean(1, keepdim=True)
+    found = indexer(q, k).detach().softmax(-1)
+    assert float((found - expected).abs().sum(-1).mean()) < 0.2
+
+
+@pytest.mark.parametrize("kind", LEARNED)
+def test_a_cache_that_grows_gives_the_scores_of_the_whole(kind):
+    q, k, _ = (x.float() for x in drawn())
+    indexer = learned(kind)
     cached, whole = Cached(indexer), indexer(q, k)
     found = [cached(q[:, :, :60], k[:, :, :60])[..., -1:, :]]
     for t in range(60, 70):
@@ -188,7 +221,7 @@ def test_a_cache_that_grows_gives_the_scores_of_the_whole():
 
 def test_indexers_come_back_from_disk_as_they_were(tmp_path):
     q, k, _ = (x.float() for x in drawn())
-    both = [learned(1), learned(2)]
+    both = [learned("lightning", 1), learned("low-rank", 2)]
     save_indexers(both, tmp_path / "indexers.safetensors")
     for mine, found in zip(both, load_indexers(tmp_path / "indexers.safetensors"), strict=True):
         assert torch.equal(mine(q, k), found(q, k))

@@ -72,15 +72,16 @@ def test_what_is_kept_is_counted(model, ids):
     assert "score operations" in str(found)
 
 
-def test_calibration_teaches_a_copy_and_leaves_the_model_alone(model, ids, tmp_path):
+@pytest.mark.parametrize("kind", ["low-rank", "lightning"])
+def test_calibration_teaches_a_copy_and_leaves_the_model_alone(model, ids, tmp_path, kind):
     before, dense = copy.deepcopy(model.state_dict()), logits(model, ids)
     curve, kept = tmp_path / "loss.svg", tmp_path / "indexers.safetensors"
     sparse = dsa_calibrate(
-        model, calibration=[ids] * 20, selector=TopK(8), rate=1e-2, rows=48, index_size=8,
+        model, calibration=[ids] * 20, selector=TopK(8), rate=1e-2, rows=48, index_size=4, kind=kind,
         save_to=kept, plot_to=curve, quiet=True,
     )  # fmt: skip
     untaught = dsa_calibrate(
-        model, calibration=[ids], selector=TopK(8), rate=0.0, index_size=8, quiet=True
+        model, calibration=[ids], selector=TopK(8), rate=0.0, kind="lightning", quiet=True
     )
     mass = []
     for each in (sparse, untaught):

@@ -12,17 +12,20 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from dougong_plugins.attention.dsa.attaching import Attached, Layer, attentions
+from dougong_plugins.attention.dsa.attaching import Attached, attentions
 from dougong_plugins.attention.dsa.curve import curve
-from dougong_plugins.attention.dsa.distilling import divergence
-from dougong_plugins.attention.dsa.lightning import Lightning, Sizes
+from dougong_plugins.attention.dsa.learned import Learned
+from dougong_plugins.attention.dsa.learned import made as made_of
+from dougong_plugins.attention.dsa.learning import Learning, Schedule
+from dougong_plugins.attention.dsa.lightning import Sizes
 from dougong_plugins.attention.dsa.saving import load_indexers, save_indexers
 from dougong_plugins.attention.dsa.selectors import Selector, TopK
+
+_SIZES = {"low-rank": 16, "lightning": 32}
 
 
 def dsa_calibrate(
@@ -30,12 +33,12 @@ def dsa_calibrate(
     *,
     calibration: Sequence[Tensor] = (),
     selector: Selector | None = None,
-    steps: int | None = None,
+    kind: str = "low-rank",
     rate: float = 2e-3,
     rows: int = 256,
     updates: int = 4,
     index_heads: int = 4,
-    index_size: int = 32,
+    index_size: int | None = None,
     seed: int = 0,
     load_from: Path | str | None = None,
     save_to: Path | str | None = None,
@@ -50,14 +53,15 @@ def dsa_calibrate(
     Args:
         model: A causal language model of transformers with attention implementation `sdpa`. Never
             changed.
-        calibration: Windows of token ids, int64, (T,) or (B, T); taken in turn.
+        calibration: Windows of token ids, int64, (T,) or (B, T); each is read once. `low-rank`
+            indexers are fitted in closed form from the first sixth.
         selector: The budget; the 204 best keys of each query if None.
-        steps: How many windows are learned from; each once if None.
+        kind: `low-rank` (a few dimensions of every head) or `lightning` (a few small heads).
         rate: Step size of Adam, falling to nothing as a cosine.
         rows: Queries looked at of each window.
         updates: Steps taken from each window, on as many parts of those queries.
-        index_heads: Heads of an indexer.
-        index_size: Size of one.
+        index_heads: Heads of a `lightning` indexer.
+        index_size: Size of an indexer's head; 16 for `low-rank`, 32 for `lightning` if None.
         seed: Of the first weights and of the queries drawn.
         load_from: Indexers of an earlier run, instead of or before more steps.
         save_to: Where the indexers are written (safetensors).
@@ -71,123 +75,77 @@ def dsa_calibrate(
     if not len(calibration) and load_from is None:
         raise ValueError("calibration must hold windows of token ids, or load_from name a file")
     made = copy.deepcopy(model).eval()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        indexers = _indexers(made, index_heads, index_size)
     if load_from is not None:
         indexers = load_indexers(load_from)
+    else:
+        indexers = _indexers(made, kind, index_heads, index_size, seed)
     attached = Attached(made, indexers, selector if selector is not None else TopK(204))
     made.__dict__["dsa"] = attached
-    steps = len(calibration) if steps is None else steps
-    if len(calibration) and steps:
-        learning = _Learning(
-            attached, rate=rate, steps=steps, rows=rows, updates=updates, seed=seed
+    windows = [window.reshape(-1, window.shape[-1]) for window in calibration]
+    if windows:
+        fit = 0 if load_from is not None else max(1, len(windows) // 6)
+        schedule = Schedule(
+            windows=len(windows), fit=fit, rate=rate, rows=rows, updates=updates, seed=seed
         )
-        losses = [
-            learning.step(made, window) for window in _told(calibration, steps, quiet, learning)
-        ]
-        learning.end()
-        if plot_to is not None:
-            Path(plot_to).write_text(
-                curve(losses, "KL(attention || indexer), nats, mean of layers")
-            )
+        losses = _teach(made, attached, windows, schedule, quiet)
+        if plot_to is not None and any(map(math.isfinite, losses)):
+            label = "KL(attention || indexer), nats, mean of layers"
+            Path(plot_to).write_text(curve(losses, label))
     if save_to is not None:
         save_indexers(indexers, save_to)
     return made
 
 
-class _Learning:
-    """Teaches all indexers of a model, layer by layer, while it reads."""
-
-    def __init__(
-        self, attached: Attached, *, rate: float, steps: int, rows: int, updates: int, seed: int
-    ) -> None:
-        self._attached, self._rate, self._steps = attached, rate, steps
-        self._rows, self._updates = rows, updates
-        self._source = Generator().manual_seed(seed)
-        self._optimizers = {
-            layer.name: torch.optim.Adam(_weights(layer), lr=rate, betas=(0.9, 0.98), fused=True)
-            for layer in attached.layers
-        }
-        self._losses: list[float] = []
-        self._step = 0
-        self.last = math.nan
-        attached.set(sparse=False)
-        for layer in attached.layers:
-            layer.watch = self._watch
-
-    def step(self, model: nn.Module, window: Tensor) -> float:
-        """Learn from one window; the mean loss of the layers, in nats."""
-        self._losses.clear()
-        with torch.no_grad():
-            # The base alone: the logits are not needed.
-            base = getattr(model, "base_model", model)
-            base(window.reshape(-1, window.shape[-1]), use_cache=False)
-        self._step += 1
-        self.last = sum(self._losses) / len(self._losses)
-        return self.last
-
-    def end(self) -> None:
-        """Let the layers attend sparsely."""
-        self._attached.set(sparse=True)
-        for layer in self._attached.layers:
-            layer.watch = None
-
-    def _watch(self, layer: Layer, q_BHTD: Tensor, k_BKSD: Tensor, scale: float | None) -> None:
-        T, optimizer = q_BHTD.shape[2], self._optimizers[layer.name]
-        indexer: Any = layer.indexer
-        optimizer.param_groups[0]["lr"] = self._rate * (
-            0.5 + 0.5 * math.cos(math.pi * self._step / self._steps)
-        )
-        drawn = torch.randperm(T, generator=self._source)[: self._rows].to(q_BHTD.device)
-        for rows in drawn.chunk(self._updates):
-            optimizer.zero_grad()
-            with torch.enable_grad():
-                loss = divergence(indexer, q_BHTD, k_BKSD, scale=scale, rows=rows)
-                loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
-            optimizer.step()
-            self._losses.append(float(loss.detach()))
-
-
-def _weights(layer: Layer) -> list[nn.Parameter]:
-    if not isinstance(layer.indexer, Lightning):
-        raise TypeError(f"{layer.name} must have a Lightning to learn, got {layer.indexer!r}")
-    return list(layer.indexer.parameters())
-
-
-def _indexers(model: nn.Module, index_heads: int, index_size: int) -> list[Lightning]:
+def _indexers(
+    model: nn.Module, kind: str, index_heads: int, index_size: int | None, seed: int
+) -> list[Learned]:
     found = []
-    for _, module in attentions(model):
-        config = module.config
-        sizes = Sizes(
-            heads=config.num_attention_heads,
-            key_heads=config.num_attention_heads // module.num_key_value_groups,
-            head_size=module.head_dim,
-            index_heads=index_heads,
-            index_size=index_size,
-        )
-        found.append(Lightning(sizes).to(next(module.parameters()).device))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for _, module in attentions(model):
+            heads = module.config.num_attention_heads
+            sizes = Sizes(
+                heads=heads,
+                key_heads=heads // module.num_key_value_groups,
+                head_size=module.head_dim,
+                index_heads=index_heads,
+                index_size=_SIZES.get(kind, 0) if index_size is None else index_size,
+            )
+            found.append(made_of(kind, sizes).to(next(module.parameters()).device))
     return found
 
 
-def _told(
-    calibration: Sequence[Tensor], steps: int, quiet: bool, learning: _Learning
-) -> Iterator[Tensor]:
-    """Yield the windows in turn and show how far it is."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def _teach(
+    model: nn.Module,
+    attached: Attached,
+    windows: Sequence[Tensor],
+    schedule: Schedule,
+    quiet: bool,
+) -> list[float]:
+    """Let the indexers learn, and return the loss at each window."""
+    # The base alone: the logits are not needed.
+    base = getattr(model, "base_model", model)
+    learning = Learning(attached, schedule)
+    losses: list[float] = []
+    for window in _told(windows, losses, quiet):
+        losses.append(learning.read(base, window))
+    learning.end()
+    return losses
+
+
+def _told(windows: Sequence[Tensor], losses: list[float], quiet: bool) -> Iterator[Tensor]:
+    """Yield the windows and show how far it is."""
+    from rich import progress as bars
 
     columns = (
-        TextColumn("calibrating"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, disable=quiet) as progress:
-        task = progress.add_task("", total=steps, loss="")
-        for i in range(steps):
-            yield calibration[i % len(calibration)]
-            progress.update(task, advance=1, loss=f"{learning.last:.3f} nats")
+        bars.TextColumn("calibrating"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[loss]}"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, disable=quiet) as progress:
+        task = progress.add_task("", total=len(windows), loss="")
+        for window in windows:
+            yield window
+            progress.update(task, advance=1, loss=f"{losses[-1]:.3f} nats")

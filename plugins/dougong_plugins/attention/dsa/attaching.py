@@ -22,7 +22,7 @@ from dougong_plugins.attention.dsa.choosing import choose
 from dougong_plugins.attention.dsa.indexers import Indexer
 from dougong_plugins.attention.dsa.keeping import Kept, kept_of
 from dougong_plugins.attention.dsa.kernels import masked
-from dougong_plugins.attention.dsa.lightning import Lightning
+from dougong_plugins.attention.dsa.learned import Learned
 from dougong_plugins.attention.dsa.selectors import Selector
 from dougong_plugins.attention.torch_sdpa import torch_sdpa
 from dougong_plugins.attention.visibility import causal_mask
@@ -46,7 +46,7 @@ class Layer:
 
     def __post_init__(self) -> None:
         """Keep the keys of a learned indexer between calls."""
-        learned = self.indexer if isinstance(self.indexer, Lightning) else None
+        learned = self.indexer if isinstance(self.indexer, Learned) else None
         self.ranker: Indexer = self.indexer if learned is None else Cached(learned)
 
 

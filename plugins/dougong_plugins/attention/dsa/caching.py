@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dougong_plugins.attention.dsa.lightning import Lightning
+from dougong_plugins.attention.dsa.learned import Learned
 
 
 class Cached:
@@ -21,7 +21,7 @@ class Cached:
 
     page = 1
 
-    def __init__(self, indexer: Lightning) -> None:
+    def __init__(self, indexer: Learned) -> None:
         self._indexer = indexer
         self._known_BSE: Tensor | None = None
         self._last_BKD: Tensor | None = None

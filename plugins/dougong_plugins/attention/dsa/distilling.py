@@ -12,14 +12,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dougong_plugins.attention.dsa.lightning import Lightning
+from dougong_plugins.attention.dsa.learned import Learned
 from dougong_plugins.attention.dsa.weights import exact_weights, own_positions
 
 _LEAST = 1e-9
 
 
 def divergence(
-    indexer: Lightning,
+    indexer: Learned,
     q_BHTD: Tensor,
     k_BKSD: Tensor,
     *,

@@ -35,6 +35,28 @@ class Sizes:
     index_size: int = 32
 
 
+class Place(nn.Module):
+    """What a key is worth for where it stands: one number a step of distance, one for the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near = nn.Parameter(torch.zeros(_STEPS))
+        self.first = nn.Parameter(torch.zeros(()))
+
+    def forward(self, T: int, S: int, at: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the worth, float32, and which keys come after a query, both of shape (T, S).
+
+        Args:
+            T: Queries.
+            S: Keys.
+            at: Key position of each query, shape (T, 1); aligned with the last key if None.
+        """
+        key_S = torch.arange(S, device=self.near.device)
+        distance_TS = (own_positions(T, S, self.near.device) if at is None else at) - key_S
+        worth_TS = self.near.float()[_step(distance_TS.clamp(min=0))]
+        return worth_TS + self.first.float() * (key_S == 0), distance_TS < 0
+
+
 class Lightning(nn.Module):
     """One layer's indexer; its scores are logits of the attention that it imitates."""
 
@@ -47,8 +69,7 @@ class Lightning(nn.Module):
         self.queries = nn.Linear(wide, sizes.index_heads * sizes.index_size, bias=False)
         self.keys = nn.Linear(narrow, sizes.index_size, bias=False)
         self.weights = nn.Linear(wide, sizes.index_heads)
-        self.near = nn.Parameter(torch.zeros(_STEPS))
-        self.first = nn.Parameter(torch.zeros(()))
+        self.place = Place()
         nn.init.normal_(self.weights.weight, std=0.02 * wide**-0.5)
         nn.init.ones_(self.weights.bias)
 
@@ -74,17 +95,12 @@ class Lightning(nn.Module):
         q_BTF = _features(q_BHTD, self.queries.weight)
         q_BTIE = self.queries(q_BTF).view(B, T, self.sizes.index_heads, -1)
         w_BTI = self.weights(q_BTF).float() * (q_BTIE.shape[2] * q_BTIE.shape[3]) ** -0.5
-        score_BTS = self._place(T, S, at).expand(B, T, S)
+        score_BTS = self.place(T, S, at)[0].expand(B, T, S)
         for q_BTE, w_BT1 in zip(q_BTIE.unbind(2), w_BTI.split(1, dim=2), strict=True):
             hit_BTS = (q_BTE @ k_BSE.mT).relu()
             score_BTS = torch.addcmul(score_BTS, w_BT1, hit_BTS.float())
-        return score_BTS.unsqueeze(1)
-
-    def _place(self, T: int, S: int, at: Tensor | None) -> Tensor:
-        key_S = torch.arange(S, device=self.near.device)
-        own_T1 = own_positions(T, S, self.near.device) if at is None else at
-        step_TS = _step((own_T1 - key_S).clamp(min=0))
-        return self.near.float()[step_TS] + self.first.float() * (key_S == 0)
+        score_B1TS: Tensor = score_BTS.unsqueeze(1)
+        return score_B1TS
 
 
 def _features(x_BHTD: Tensor, like: Tensor) -> Tensor:

@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from dougong_plugins.attention.dsa.lightning import Lightning, Sizes
+from dougong_plugins.attention.dsa.learned import Learned, kind_of, made
+from dougong_plugins.attention.dsa.lightning import Sizes
 
-_FORMAT = "dougong-dsa-1"
+_FORMAT = "dougong-dsa-2"
 
 
-def save_indexers(indexers: Sequence[Lightning], path: Path | str) -> None:
+def save_indexers(indexers: Sequence[Learned], path: Path | str) -> None:
     """Write indexers; a file that is there is replaced.
 
     Raises:
@@ -25,11 +26,11 @@ def save_indexers(indexers: Sequence[Lightning], path: Path | str) -> None:
         for layer, indexer in enumerate(indexers)
         for name, value in indexer.state_dict().items()
     }
-    sizes = [dataclasses.asdict(indexer.sizes) for indexer in indexers]
+    sizes = [[kind_of(each), dataclasses.asdict(each.sizes)] for each in indexers]
     save_file(tensors, str(path), metadata={"format": _FORMAT, "sizes": json.dumps(sizes)})
 
 
-def load_indexers(path: Path | str) -> list[Lightning]:
+def load_indexers(path: Path | str) -> list[Learned]:
     """Read what `save_indexers` wrote.
 
     Raises:
@@ -44,8 +45,8 @@ def load_indexers(path: Path | str) -> list[Lightning]:
             raise ValueError(f"{path}: format must be {_FORMAT}, got {metadata.get('format')!r}")
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     found = []
-    for layer, sizes in enumerate(json.loads(metadata["sizes"])):
-        indexer = Lightning(Sizes(**sizes))
+    for layer, (kind, sizes) in enumerate(json.loads(metadata["sizes"])):
+        indexer = made(kind, Sizes(**sizes))
         own = f"{layer}."
         indexer.load_state_dict(
             {name.removeprefix(own): value for name, value in state.items() if name.startswith(own)}
