@@ -63,11 +63,11 @@ class Entry:
         """
         return (
             self._undeclared(device, dtype, mode)
-            or next(filter(None, map(machine.requirement_missing, self.operator.requires)), None)
             or next(
                 filter(None, (machine.need_missing(need, device) for need in self.operator.needs)),
                 None,
             )
+            or next(filter(None, map(machine.requirement_missing, self.operator.requires)), None)
             or self._no_device(device)
         )
 

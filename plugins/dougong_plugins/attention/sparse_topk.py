@@ -104,6 +104,29 @@ def sparse_topk_reference(
     return standard(q_BHTD, k_BKSD, v_BKSD, mask=mask, is_causal=is_causal, scale=scale)
 
 
+def chosen_blocks(
+    q_BHTD: Tensor,
+    k_BKSD: Tensor,
+    mask: Tensor | None = None,
+    *,
+    is_causal: bool = False,
+    keep: float = KEEP,
+) -> Tensor:
+    """Return which key blocks `sparse_topk` attends to: int64, ascending, shape (B, H, N, J).
+
+    Raises:
+        ValueError: `keep` is outside (0, 1].
+    """
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep must lie in (0, 1], got {keep}")
+    B, H, T = q_BHTD.shape[:3]
+    C, count, M = _plan(T, k_BKSD.shape[2], keep)
+    if count >= M or q_BHTD.numel() == 0:
+        return torch.arange(M, device=q_BHTD.device).expand(B, H, -(-T // C) if T else 0, M)
+    mask = None if mask is None else mask[(None,) * (4 - mask.ndim)]
+    return _choose(q_BHTD, k_BKSD, mask, is_causal, C, count)
+
+
 def _plan(T: int, S: int, keep: float) -> tuple[int, int, int]:
     """Return the queries of a block, the key blocks kept for it, and all key blocks."""
     C, M = min(QUERY_BLOCK, T), -(-S // KEY_BLOCK)

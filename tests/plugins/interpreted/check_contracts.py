@@ -1,0 +1,31 @@
+"""The Triton operators keep their contracts, in Triton's interpreter."""
+
+from __future__ import annotations
+
+import pytest
+
+POINTWISE = [
+    "dougong/rms-triton",
+    "dougong/layer-triton",
+    "dougong/gelu-triton",
+    "dougong/silu-triton",
+    "dougong/squared-relu-triton",
+    "dougong/swiglu-triton",
+]
+EXACT = [*POINTWISE, "dougong/flash-triton"]
+ALL = [*EXACT, "dougong/sparse-triton"]
+
+
+@pytest.mark.parametrize("operator", ALL, indirect=True)
+def test_outputs_are_within_the_tolerance_of_the_contract(operator, outputs_fail):
+    assert outputs_fail(operator) == []
+
+
+@pytest.mark.parametrize("operator", EXACT, indirect=True)
+def test_gradients_are_within_the_tolerance_of_the_contract(operator, gradients_fail):
+    assert gradients_fail(operator) == []
+
+
+@pytest.mark.parametrize("operator", ALL, indirect=True)
+def test_the_laws_of_the_contract_hold(operator, laws_fail):
+    assert laws_fail(operator) == []
