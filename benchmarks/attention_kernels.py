@@ -24,7 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from dougong_kernels import library
 from dougong_kernels.exact import attention
-from dougong_kernels.selection import PageBounds
+from dougong_kernels.cache import PageBounds
 from dougong_kernels.sparse import sparse, sparse_decode
 
 HEADS, SIZE, KEEP = 8, 64, 0.2

@@ -50,6 +50,33 @@ class AttentionBackward(ctypes.Structure):
     )
 
 
+class Selection(ctypes.Structure):
+    """`Selection` of `src/interface.h`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in "qk"),
+        *((name, ctypes.c_int64) for name in "BHKTSD"),
+        *((f"{name}_strides", _Strides) for name in "qk"),
+        ("keep", ctypes.c_double),
+        ("scale", ctypes.c_float),
+        *((name, ctypes.c_int32) for name in ("is_causal", "is_bfloat16", "threads")),
+        *((name, ctypes.c_void_p) for name in ("index", "count")),
+        ("J", ctypes.c_int64),
+    )
+
+
+class Pages(ctypes.Structure):
+    """`Pages` of `src/interface.h`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("q", "low", "high")),
+        *((name, ctypes.c_int64) for name in (*"BHKTDM", "capacity", "J")),
+        ("q_strides", _Strides),
+        *((name, ctypes.c_int32) for name in ("is_bfloat16", "threads")),
+        ("index", ctypes.c_void_p),
+    )
+
+
 class Kernels:
     """The functions of one level.
 
@@ -75,6 +102,14 @@ class Kernels:
     def decode(self, arguments: Attention) -> None:
         """Attention of few queries to many keys."""
         self._library.dougong_decode(ctypes.c_void_p(self._level), ctypes.byref(arguments))
+
+    def select(self, arguments: Selection) -> None:
+        """Choice of blocks of keys."""
+        self._library.dougong_select(ctypes.c_void_p(self._level), ctypes.byref(arguments))
+
+    def pages(self, arguments: Pages) -> None:
+        """Choice of pages of a cache."""
+        self._library.dougong_pages(ctypes.c_void_p(self._level), ctypes.byref(arguments))
 
     def backward(self, arguments: AttentionBackward) -> None:
         """Gradients of exact attention."""
@@ -124,6 +159,11 @@ def missing() -> str | None:
     return None
 
 
+def strides_of(tensor: Tensor) -> ctypes.Array[ctypes.c_int64]:
+    """Return the strides of batch, head and position, in elements."""
+    return _Strides(*tensor.stride()[:3])
+
+
 def described(
     q_BHTD: Tensor,
     k_BKSD: Tensor,
@@ -148,7 +188,7 @@ def described(
     B, H, T, D = q_BHTD.shape
     K, S = k_BKSD.shape[1:3]
     strides = {
-        f"{name}_strides": _Strides(*tensor.stride()[:3])
+        f"{name}_strides": strides_of(tensor)
         for name, tensor in (("q", q_BHTD), ("k", k_BKSD), ("v", v_BKSE), ("out", out_BHTE))
     }
     return Attention(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dougong.catalogue import Catalogue
 from dougong_kernels import definition
-from dougong_kernels.selection import PageBounds, by_means
+from dougong_kernels.cache import PageBounds
+from dougong_kernels.selection import Blocks, by_map, by_map_reference
 from dougong_kernels.sparse import attend_to, merged, sparse, sparse_decode, sparse_reference
 
 CLOSE = {torch.float32: (2e-5, 2e-5), torch.bfloat16: (2e-2, 2e-2)}
@@ -46,10 +47,68 @@ def masked(q, k, v, kept, *, is_causal):
 )
 def test_equals_a_mask_of_the_same_selection(compiled, dtype, T, S, D, keep, is_causal):
     q, k, v = drawn(1, 4, 2, T, S, D, dtype)
-    kept = by_means(q, k, keep=keep, is_causal=is_causal)
+    kept = by_map(q, k, keep=keep, is_causal=is_causal)
     assert_close(
         attend_to(q, k, v, kept, is_causal=is_causal), masked(q, k, v, kept, is_causal=is_causal)
     )
+
+
+@EXAMPLES
+@given(
+    size=st.sampled_from([1, 4, 16, 64, 128]),
+    T=st.integers(1, 200),
+    S=st.integers(1, 400),
+    is_causal=st.booleans(),
+    by_key_head=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_any_selection_of_blocks_or_keys_can_be_given(
+    compiled, dtype, size, T, S, is_causal, by_key_head, seed
+):
+    q, k, v = drawn(1, 4, 2, T, S, 24, dtype, seed)
+    source = torch.Generator().manual_seed(seed)
+    M, N, heads = -(-S // size), -(-T // 64), 2 if by_key_head else 4
+    J = min(M, 90)
+    index = torch.rand(1, heads, N, M, generator=source).argsort(-1)[..., :J].sort(-1).values
+    count = torch.randint(0, J + 1, (1, heads, N), generator=source)
+    kept = Blocks(index.int(), count.int(), size)
+    mask = merged(None, kept, T, S).repeat_interleave(4 // heads, dim=1)
+    wide = (each.double() for each in (q, k, v))
+    wanted = definition.attention(*wide, mask=mask, is_causal=is_causal)
+    assert_close(attend_to(q, k, v, kept, is_causal=is_causal), wanted)
+
+
+@pytest.mark.parametrize(
+    ("index", "size", "message"),
+    [
+        (torch.zeros(1, 3, 2, 1), 64, "must have count"),
+        (torch.full((1, 4, 2, 1), 2), 64, r"blocks must lie in \[0, 2\), got 2"),
+        (torch.zeros(1, 4, 2, 1), 96, "multiple of 64 keys or at most 64, got 96"),
+    ],
+)
+def test_a_selection_that_does_not_fit_is_refused(index, size, message):
+    q, k, v = drawn(1, 4, 2, 128, 128, 8, torch.float32)
+    kept = Blocks(index.int(), torch.ones(index.shape[:-1], dtype=torch.int32), size)
+    with pytest.raises(ValueError, match=message):
+        attend_to(q, k, v, kept)
+
+
+@EXAMPLES
+@given(
+    T=st.integers(1, 1300),
+    S=st.integers(1, 1300),
+    D=st.integers(1, 40),
+    keep=st.sampled_from([0.1, 0.3, 1.0]),
+    is_causal=st.booleans(),
+)
+def test_the_kernel_chooses_what_the_definition_does(compiled, dtype, T, S, D, keep, is_causal):
+    q, k, _ = drawn(1, 4, 2, T, S, D, dtype)
+    found = by_map(q, k, keep=keep, is_causal=is_causal)
+    wanted = by_map_reference(q, k, keep=keep, is_causal=is_causal)
+    assert torch.equal(found.count, wanted.count)
+    sets = (merged(None, each, T, S)[:, :, ::64, ::64] for each in (found, wanted))
+    apart = torch.logical_xor(*sets).sum()  # where rounding decides between two blocks
+    assert apart <= 0.02 * wanted.count.sum() + 2
 
 
 def test_all_blocks_kept_is_exact_attention(compiled, dtype):
@@ -61,7 +120,7 @@ def test_all_blocks_kept_is_exact_attention(compiled, dtype):
 @pytest.mark.parametrize("is_causal", [False, True])
 def test_a_fifth_of_what_is_seen_is_kept_and_never_the_future(is_causal):
     q, k, _ = drawn(1, 2, 2, 4096, 4096, 8, torch.float32)
-    kept = by_means(q, k, keep=0.2, is_causal=is_causal)
+    kept = by_map(q, k, keep=0.2, is_causal=is_causal)
     seen = torch.arange(1, 65) if is_causal else torch.full((64,), 64)
     assert torch.equal(
         kept.count[0, 0], (0.2 * seen).ceil().clamp(min=2, max=64).int().minimum(seen.int())
@@ -76,7 +135,7 @@ def test_a_fifth_of_what_is_seen_is_kept_and_never_the_future(is_causal):
 def test_finds_the_block_that_matters():
     q, k, _ = drawn(1, 1, 1, 640, 640, 32, torch.float32)
     q[:, :, 320:384] = k[:, :, 192:256] = 3.0
-    assert 3 in by_means(q, k, keep=0.5, is_causal=True).index[0, 0, 5]
+    assert 3 in by_map(q, k, keep=0.5, is_causal=True).index[0, 0, 5]
 
 
 @EXAMPLES
@@ -90,6 +149,23 @@ def test_decoding_equals_a_mask_of_the_same_selection(compiled, dtype, T, S, D, 
     wide = (each.double() for each in (q, k, v))
     wanted = definition.attention(*wide, mask=mask, is_causal=True)
     assert_close(sparse_decode(q, k, v, pages), wanted)
+
+
+@EXAMPLES
+@given(S=st.integers(1, 500), D=st.integers(1, 40), cut=st.integers(1, 500))
+def test_bounds_hold_whatever_the_order_in_which_a_cache_grew(compiled, dtype, S, D, cut):
+    q, k, _ = drawn(2, 2, 2, 1, S, D, dtype)
+    pages = PageBounds(k[:, :, : min(cut, S)])
+    pages.update(k)
+    products = (q.double() @ k.double().mT).squeeze(2)
+    padded = torch.nn.functional.pad(products, (0, -S % 64), value=-torch.inf)
+    highest = padded.unflatten(-1, (-1, 64)).amax(-1)
+    assert (pages.bounds(q) >= highest - 1e-3).all()
+    kept = pages.choose(q, keep=0.3)
+    score = pages.bounds(q)
+    score[..., 0] = score[..., -1] = torch.inf
+    lowest_kept = score.gather(-1, kept.index.squeeze(2).long()).amin(-1)
+    assert torch.equal(lowest_kept, score.topk(kept.index.shape[-1]).values[..., -1])
 
 
 def test_a_key_hidden_among_others_brings_its_block_in_while_decoding():

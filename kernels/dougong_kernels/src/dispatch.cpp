@@ -31,6 +31,8 @@ const Level* dougong_level(const char* name) {
 const char* dougong_level_name(const Level* level) { return level->name; }
 void dougong_attention(const Level* level, const Attention* a) { level->attention(a); }
 void dougong_decode(const Level* level, const Attention* a) { level->decode(a); }
+void dougong_select(const Level* level, const Selection* s) { level->select(s); }
+void dougong_pages(const Level* level, const Pages* p) { level->pages(p); }
 void dougong_attention_backward(const Level* level, const AttentionBackward* g) {
     level->backward(g);
 }

@@ -4,6 +4,8 @@
 // outside (as in FlashAttention-2). Queries lie in the lanes: maxima and sums over keys are then
 // plain vector operations, and neither keys nor values are turned.
 #pragma once
+#include <vector>
+
 #include "softmax.h"
 
 namespace {
@@ -20,7 +22,9 @@ class Forward {
           sums_(room_.take(QUERIES * a.E)),
           scores_(room_.take(KEYS * LANES)),
           keys_(terms(KEYS * depth_)),
-          values_(terms(KEYS * a.E)) {
+          values_(terms(KEYS * a.E)),
+          k_rows_(size_t(a.blocks && a.key_block < KEYS ? KEYS * a.D : 0)),
+          v_rows_(size_t(a.blocks && a.key_block < KEYS ? KEYS * a.E : 0)) {
         queries_factor_ = scales_late(a) ? 1.f : a.scale;
         factor_ = scales_late(a) ? a.scale * LOG2_E : LOG2_E;
     }
@@ -48,8 +52,17 @@ class Forward {
   private:
     Term* terms(int64_t count) { return reinterpret_cast<Term*>(room_.take(count)); }
 
+    // Keys and values that the queries meet together: rows `k_stride` and `v_stride` apart.
+    struct Block {
+        const T *k, *v;
+        int64_t k_stride, v_stride, keys;
+        const int32_t* positions;  // ascending; null where they follow one another from `first`
+        int64_t first;
+    };
+
     void listed(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t end,
                 const int32_t* blocks, int64_t listed) {
+        if (a_.key_block < KEYS) return gathered(b, kv, first, count, end, blocks, listed);
         for (int64_t i = 0; i < listed; i++) {
             const int64_t start = blocks[i] * a_.key_block;
             const int64_t stop = least(end, start + a_.key_block);
@@ -63,26 +76,58 @@ class Forward {
         }
     }
 
+    // Blocks smaller than what is read at a time, single keys included, are brought together.
+    void gathered(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t end,
+                  const int32_t* blocks, int64_t listed) {
+        Block block = {k_rows_.data(), v_rows_.data(), a_.D, a_.E, 0, positions_, 0};
+        const auto no_next = [](int64_t, int64_t) {};
+        for (int64_t i = 0; i < listed; i++) {
+            const int64_t start = blocks[i] * a_.key_block;
+            for (int64_t key = start; key < least(end, start + a_.key_block); key++) {
+                std::memcpy(k_rows_.data() + block.keys * a_.D,
+                            row_at<T>(a_.k, a_.k_strides, b, kv, key), sizeof(T) * size_t(a_.D));
+                std::memcpy(v_rows_.data() + block.keys * a_.E,
+                            row_at<T>(a_.v, a_.v_strides, b, kv, key), sizeof(T) * size_t(a_.E));
+                positions_[block.keys++] = int32_t(key);
+                if (block.keys < KEYS) continue;
+                meet(first, count, block, no_next);
+                block.keys = 0;
+            }
+        }
+        if (block.keys) meet(first, count, block, no_next);
+    }
+
     // The queries meet a block of keys; the block from `next` on is fetched meanwhile.
     void meet(int64_t b, int64_t kv, int64_t first, int64_t count, int64_t key, int64_t keys,
               int64_t next) {
-        const auto k = rows_of(row_at<T>(a_.k, a_.k_strides, b, kv, key), a_.k_strides[2], keys,
-                               a_.D, keys_);
-        const auto v = columns_of(row_at<T>(a_.v, a_.v_strides, b, kv, key), a_.v_strides[2], keys,
-                                  a_.E, values_);
-        const auto fetch = [&](int64_t from, int64_t rows) {
+        const Block block = {row_at<T>(a_.k, a_.k_strides, b, kv, key),
+                             row_at<T>(a_.v, a_.v_strides, b, kv, key),
+                             a_.k_strides[2],
+                             a_.v_strides[2],
+                             keys,
+                             nullptr,
+                             key};
+        meet(first, count, block, [&](int64_t from, int64_t rows) {
             for (int64_t j = next + from; j < least(a_.S, next + from + rows); j++) {
                 prefetch(row_at<T>(a_.k, a_.k_strides, b, kv, j), a_.D);
                 prefetch(row_at<T>(a_.v, a_.v_strides, b, kv, j), a_.E);
             }
-        };
+        });
+    }
+
+    template <class Fetch>
+    void meet(int64_t first, int64_t count, const Block& block, Fetch fetch) {
+        const int64_t keys = block.keys;
+        const auto k = rows_of(block.k, block.k_stride, keys, a_.D, keys_);
+        const auto v = columns_of(block.v, block.v_stride, keys, a_.E, values_);
+        const int64_t lowest = block.positions ? block.positions[0] : block.first;
         alignas(64) float decay[LANES];
         for (int64_t t = 0; t < count; t += LANES) {
             const int64_t lanes = least(LANES, count - t);
-            if (seen_by(a_, first + t + lanes - 1) <= key) continue;
+            if (seen_by(a_, first + t + lanes - 1) <= lowest) continue;
             product_of<ZERO>(lanes, keys, k, queries_ + t * depth_, LANES, depth_, scores_, LANES,
                              nullptr, fetch);
-            hide(a_, scores_, key, keys, first + t, lanes);
+            hide(a_, scores_, block.positions, block.first, keys, first + t, lanes);
             float* sums = sums_ + t * a_.E;
             const bool shrinks =
                 weigh<Term>(scores_, keys, lanes, factor_, run_[t / LANES], decay);
@@ -134,6 +179,8 @@ class Forward {
     Term* queries_;
     float *sums_, *scores_;
     Term *keys_, *values_;
+    std::vector<T> k_rows_, v_rows_;
+    int32_t positions_[KEYS];
     float factor_, queries_factor_;
     alignas(64) Running run_[QUERIES / LANES];
 };

@@ -14,13 +14,36 @@ struct Attention {
     int64_t q_strides[3], k_strides[3], v_strides[3], out_strides[3];
     float scale;
     int32_t is_causal, is_bfloat16, threads;
-    // Kept key blocks of each block of 64 queries, ascending: (B, H, N, J) of which counts (B, H, N)
-    // are used. Null: every key.
+    // Kept blocks of `key_block` keys (a multiple of 64, or fewer: 1 for single keys) of each block
+    // of 64 queries, ascending: (B, H, N, J) of which counts (B, H, N) are used. Null: every key.
     const int32_t *blocks, *counts;
     int64_t J, key_block;
     // Decoding: the partial results, (B, H, T, parts, E + 2).
     float* scratch;
     int64_t parts;
+};
+
+// Which blocks of 64 keys each block of 64 queries attends to: index (B, H, N, J) ascending, of which
+// count (B, H, N) are used. J is at least what any of them may keep.
+struct Selection {
+    const void *q, *k;
+    int64_t B, H, K, T, S, D;
+    int64_t q_strides[3], k_strides[3];
+    double keep;  // share of the blocks that are seen
+    float scale;
+    int32_t is_causal, is_bfloat16, threads;
+    int32_t *index, *count;
+    int64_t J;
+};
+
+// Which J of M pages of a cache the newest queries attend to: index (B, K, J) ascending. low and
+// high are bfloat16, (B, K, capacity, D): no key of a page lies outside them.
+struct Pages {
+    const void *q, *low, *high;
+    int64_t B, H, K, T, D, M, capacity, J;
+    int64_t q_strides[3];
+    int32_t is_bfloat16, threads;
+    int32_t* index;
 };
 
 // The gradients are float32 and dense: dq (B, H, T, D), and dk (splits, B, K, S, D), dv likewise,
@@ -90,6 +113,8 @@ struct Level {
     const char* name;
     void (*attention)(const Attention*);
     void (*decode)(const Attention*);
+    void (*select)(const Selection*);
+    void (*pages)(const Pages*);
     void (*backward)(const AttentionBackward*);
     void (*row_norm)(const RowNorm*);
     void (*row_norm_backward)(const RowNormBackward*);

@@ -5,6 +5,7 @@
 #include "groups.h"
 #include "norms.h"
 #include "pointwise.h"
+#include "select.h"
 
 #define STRING_OF(x) #x
 #define NAME_OF(x) STRING_OF(x)
@@ -12,5 +13,5 @@
 #define FOUND(level) JOINED(level_, level)
 
 extern "C" const Level FOUND(LEVEL) = {
-    NAME_OF(LEVEL), forward,    decode, backward, row_norm, row_norm_backward,
+    NAME_OF(LEVEL), forward,    decode,  select, pages, backward, row_norm, row_norm_backward,
     group_norm,     group_norm_backward, activation};

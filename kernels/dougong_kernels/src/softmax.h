@@ -15,18 +15,19 @@ struct Running {  // of LANES queries
     }
 };
 
-// Hide from each lane the keys past those it sees. `scores` holds keys x lanes, the first key is
-// `key` and the first lane query `t`.
-inline void hide(const Attention& a, float* scores, int64_t key, int64_t keys, int64_t t,
-                 int64_t lanes) {
-    if (!a.is_causal || key + keys <= seen_by(a, t)) return;
+// Hide from each lane the keys past those it sees. `scores` holds keys x lanes, the keys lie at
+// `positions` (null: one after another from `first`), and the first lane is query `t`.
+inline void hide(const Attention& a, float* scores, const int32_t* positions, int64_t first,
+                 int64_t keys, int64_t t, int64_t lanes) {
+    const int64_t last = positions ? positions[keys - 1] : first + keys - 1;
+    if (!a.is_causal || last < seen_by(a, t)) return;
     for (int64_t v = 0; v < lanes; v += W) {
-        Ints left;
-        for (int i = 0; i < W; i++)
-            left[i] = int32_t(least(KEYS, seen_by(a, least(t + v + i, a.T - 1)) - key));
+        Ints seen;
+        for (int i = 0; i < W; i++) seen[i] = int32_t(seen_by(a, least(t + v + i, a.T - 1)));
         for (int64_t j = 0; j < keys; j++) {
             float* score = scores + j * LANES + v;
-            store(score, left > int32_t(j) ? load(score) : all(LOWEST));
+            const int32_t at = positions ? positions[j] : int32_t(first + j);
+            store(score, seen > at ? load(score) : all(LOWEST));
         }
     }
 }
