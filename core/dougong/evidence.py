@@ -10,7 +10,7 @@ import dataclasses
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,16 @@ def raw(name: str) -> tuple[str, ...]:
     """Return the JSON text of the verdicts on an operator, newest first."""
     folder = _folder() / name
     return tuple((folder / f"{each.id}.json").read_text("utf-8") for each in for_operator(name))
+
+
+def every() -> Iterator[str]:
+    """Give the JSON text of every verdict kept, by operator; unreadable files are passed over."""
+    for path in sorted(_folder().glob("*/*/*.json")):
+        try:
+            _parse(text := path.read_text("utf-8"))
+        except (EvidenceError, OSError, UnicodeDecodeError):
+            continue
+        yield text
 
 
 def verdicts_on(entry: Entry, device: str | None = None) -> tuple[Record, ...]:

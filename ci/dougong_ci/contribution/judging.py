@@ -2,14 +2,15 @@
 
 A verdict is current where it is of the same wheel, by the same judge, of a profile at least as
 thorough, and told something; only what has none is judged. Rejections are stored like everything
-else: what counts is that there is an outcome.
+else: what counts is that there is an outcome. A verdict is stored as soon as it stands, and until a
+plugin is through, a mark lies beside them: an interrupted run goes on with the operator it was at.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from dougong_ci.report.verdict import Outcome, Verdict, from_json
 
 _THOROUGH = tuple(PROFILES)
 FOLDER = "verdicts"
+BEGUN = ".begun"
+"""Lies beside the verdicts of a plugin that is not through."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +60,23 @@ def judge_folder(
             read(folder)
             wheel = build_wheel(folder, Path(scratch))
             sha256 = file_digest(wheel)
-            known = [each for each in stored(folder) if current(each, sha256, profile)]
-            if known and len(known) == len(list(stored(folder))) and not again:
+            every = list(stored(folder))
+            known = [each for each in every if current(each, sha256, profile)]
+            begun = folder / FOLDER / BEGUN
+            if known and len(known) == len(every) and not begun.exists() and not again:
                 return Row(plugin=folder.name, verdicts=tuple(known))
+            done = [] if again else known if begun.exists() else []
+            clear(folder, keep=done)
+            begun.touch()
             request = JudgeRequest(
                 path=wheel,
                 profile=PROFILES[profile],
                 repeat=f"dougong judge contrib/{folder.name} --profile {profile}",
+                without=tuple(str(each.subject.operator["name"]) for each in done),
             )
-            found = judge(request, on_event)
-            store(folder, found)
-            return Row(plugin=folder.name, verdicts=tuple(found), judged=True)
+            found = judge(request, on_event, lambda verdict: store(folder, verdict))
+            begun.unlink()
+            return Row(plugin=folder.name, verdicts=(*done, *found), judged=True)
         except DougongError as error:
             return Row(plugin=folder.name, error=str(error))
 
@@ -94,12 +103,20 @@ def current(verdict: Verdict, sha256: str, profile: str) -> bool:
     return _THOROUGH.index(done) >= _THOROUGH.index(profile)
 
 
-def store(folder: Path, verdicts: list[Verdict]) -> None:
-    """Put the verdicts of one wheel in place of all that was stored."""
+def clear(folder: Path, *, keep: Sequence[Verdict]) -> None:
+    """Remove the stored verdicts of a plugin, but for some."""
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
-    for old in target.glob("*.json"):
+    kept = {_path(folder, each) for each in keep}
+    for old in set(target.glob("*.json")) - kept:
         old.unlink()
-    for verdict in verdicts:
-        name = str(verdict.subject.operator["name"]).replace("/", "--")
-        (target / f"{name}.json").write_text(verdict.to_json() + "\n", "utf-8")
+
+
+def store(folder: Path, verdict: Verdict) -> None:
+    """Put a verdict beside the others of its plugin."""
+    _path(folder, verdict).write_text(verdict.to_json() + "\n", "utf-8")
+
+
+def _path(folder: Path, verdict: Verdict) -> Path:
+    name = str(verdict.subject.operator["name"]).replace("/", "--")
+    return folder / FOLDER / f"{name}.json"

@@ -62,6 +62,8 @@ def wanted(operator: Operator, source: Source, request: JudgeRequest) -> bool:
     """Say whether the request's filters keep an operator."""
     if request.operators and operator.name not in request.operators:
         return False
+    if operator.name in request.without:
+        return False
     if request.contracts and not {operator.contract, operator.kind} & set(request.contracts):
         return False
     names = [name for name in request.installed if "/" in name]

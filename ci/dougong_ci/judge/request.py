@@ -69,6 +69,8 @@ class JudgeRequest:
     """Names of installed operators, plugins or distributions."""
     operators: tuple[str, ...] = ()
     """Judge only these of what was found; empty means all."""
+    without: tuple[str, ...] = ()
+    """Leave these operators out."""
     contracts: tuple[str, ...] = ()
     """Judge only operators of these contracts; empty means all."""
     profile: Profile = PROFILES["standard"]

@@ -106,12 +106,7 @@ class Session:
                     beside = two.submit(self._second_lane, queue, plugin)
                     self._lane(queue, party)
                     beside.result()
-            standing = [d for d in dockets if d.standing]
-            for docket in standing:
-                if not ruling.is_timed(docket):
-                    ruling.rule_untimed(docket)
-                    self._finish(docket)
-            self._measure([d for d in standing if ruling.is_timed(d)], plugin)
+            self._measure([d for d in dockets if not d.finished], plugin)
         return self._verdicts
 
     def _second_lane(self, queue: collections.deque[Docket], plugin: Mounts) -> None:
@@ -129,8 +124,11 @@ class Session:
                 if not docket.unavailable:
                     Correctness.sandboxed(docket, party, self._profile).run()
                     Quality(docket, party, self._profile).run()
-                if not docket.standing:
-                    self._finish(docket)
+                if docket.standing and ruling.is_timed(docket):
+                    continue
+                if docket.standing:
+                    ruling.rule_untimed(docket)
+                self._finish(docket)
 
     def _dockets(self, party: Party) -> list[Docket]:
         found = discover(self._source, party, self._request)

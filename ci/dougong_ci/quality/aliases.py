@@ -3,7 +3,7 @@
 Every optimizer judged by `optimizer.train@1` walks one public trajectory: the same parameters and
 24 given gradients for everybody. What is kept is the direction of each parameter's movement, as
 seen from fixed random directions: the learning rate, which is the author's choice, drops out. Two
-operators are one algorithm where those agree to within `SAME`, or where they name the same
+operators are one algorithm where those agree (`dougong.training.same`), or where they name the same
 algorithm in `Operator.variant`. Only one of each is counted.
 
 Its limits: a rule that shows its difference only after more steps, or only under weight decay, is
@@ -13,25 +13,21 @@ taken for its twin (which errs towards fewer); and who adds noise on purpose is 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 
 from dougong.contracts.definition import Case, Workload
 from dougong.contracts.sampling import generator
+from dougong.training import Trained, in_folders, same
 from dougong_ci.judge.calls import SandboxCalls
 from dougong_ci.judge.docket import Docket
 from dougong_ci.judge.party import Party
 from dougong_ci.judge.request import Profile
-from dougong_ci.report.verdict import Outcome, Verdict, from_json
 
-CONTRACT = "optimizer.train@1"
-SAME = 1e-3
-"""Relative L2 between signatures. Roundings make 1e-5 of the same rule written twice."""
 _PUBLIC = 0
 _DIRECTIONS = 8
 _WALK = Workload(name="signature", params={"shapes": "24x16,16,16x24", "steps": 24, "asks": ""})
@@ -69,61 +65,16 @@ def signed(case: Case, outputs: Sequence[torch.Tensor]) -> list[float]:
     return [float(f"{value:.6g}") for value in found]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
-    """One judged algorithm."""
-
-    operator: str
-    algorithm: str
-    """What it says it is."""
-    verdict: str
-    signature: tuple[float, ...]
-
-
-def entries(verdicts: Iterable[Verdict]) -> Iterator[Entry]:
-    """Give what passed of the optimizers, with its signature."""
-    for verdict in verdicts:
-        if verdict.contract != CONTRACT or verdict.outcome is not Outcome.PASSED:
-            continue
-        quality = next(gate for gate in verdict.gates if gate.name == "quality")
-        walked = tuple(quality.measurements.get("signature", ()))
-        operator = verdict.subject.operator
-        yield Entry(str(operator["name"]), str(operator["variant"]), verdict.id, walked)
-
-
-def groups(found: Iterable[Entry]) -> list[list[Entry]]:
-    """Return the entries that are one algorithm together, each group in the order given."""
-    together: list[list[Entry]] = []
+def groups(found: Iterable[Trained]) -> list[list[Trained]]:
+    """Return what the judge accepted, in groups that are one algorithm, in the order given."""
+    together: list[list[Trained]] = []
     for entry in found:
-        mine = [group for group in together if any(alike(entry, other) for other in group)]
+        if not entry.passed:
+            continue
+        mine = [group for group in together if any(same(entry, other) for other in group)]
         rest = [group for group in together if group not in mine]
         together = [*rest, [*(e for group in mine for e in group), entry]]
     return together
-
-
-def alike(one: Entry, other: Entry) -> bool:
-    """Say whether two entries are one algorithm, by name or by walk."""
-    if one.algorithm and one.algorithm == other.algorithm:
-        return True
-    return bool(one.signature) and distance(one.signature, other.signature) <= SAME
-
-
-def distance(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the relative L2 distance of two signatures; infinite where one has none."""
-    if len(one) != len(other):
-        return float("inf")
-    apart = sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
-    size = sum(a * a for a in one)
-    return float((apart / size) ** 0.5) if size else float("inf")
-
-
-def read(folders: Sequence[Path]) -> Iterator[Verdict]:
-    """Give the verdicts stored under some folders, in the order of their paths."""
-    for path in sorted(path for folder in folders for path in folder.rglob("verdicts/*.json")):
-        try:
-            yield from_json(path.read_bytes())
-        except ValueError as error:
-            sys.stderr.write(f"{path}: {error}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -138,9 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", nargs="*", type=Path, default=[Path("contrib"), Path("plugins")])
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     options = parser.parse_args(arguments)
-    found = groups(entries(read(options.folder)))
+    found = groups(in_folders(options.folder))
     if options.json:
-        listed = [[dataclasses.asdict(entry) for entry in group] for group in found]
+        listed = [[entry.operator for entry in group] for group in found]
         sys.stdout.write(json.dumps({"distinct": len(found), "groups": listed}, indent=2) + "\n")
         return 0
     for group in found:

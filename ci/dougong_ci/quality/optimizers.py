@@ -147,24 +147,27 @@ class OptimizerQuality:
     def _train(
         self, lesson: Lesson, run: Run, start: int, *, sign: float = 1.0, timed: bool = False
     ) -> Learnt:
+        params, losses, took_us, share = list(run.start), [_loss(run, run.start)], [], 0.0
+        child = self._party.spawn()
         with _ONE_CLOCK if timed else contextlib.nullcontext():
-            walker = Walker(self._docket, self._party.spawn(), self._profile, run, start)
-            params, losses, took_us, share = list(run.start), [_loss(run, run.start)], [], 0.0
-            for step in range(lesson.steps):
-                found = gradients(run, params, step)
-                params, us = walker.step([sign * g for g in found], timed=timed)
-                took_us += [us] if timed else []
-                if (step + 1) % lesson.every == 0:
-                    read, share = walker.read()
-                    losses.append(_loss(run, read))
-                    if losses[-1] >= _WORST:
-                        break
+            walker = Walker(self._docket, child, self._profile, run, start)
+            # Awake all the while: to be woken for every step takes longer than most steps.
+            with child.armed(patient=not timed):
+                for step in range(lesson.steps):
+                    found = gradients(run, params, step)
+                    params, us = walker.step([sign * g for g in found], timed=timed)
+                    took_us += [us] if timed else []
+                    if (step + 1) % lesson.every == 0:
+                        read, share = walker.read()
+                        losses.append(_loss(run, read))
+                        if losses[-1] >= _WORST:
+                            break
         missing = 1 + lesson.steps // lesson.every - len(losses)
         return Learnt(losses + missing * [_WORST], took_us, share)
 
 
 class Walker:
-    """One optimizer in the sandbox, one step a call."""
+    """One optimizer in the sandbox, one step a call; its process must be armed for them."""
 
     def __init__(
         self, docket: Docket, child: Child, profile: Profile, run: Run, start: int
@@ -205,10 +208,9 @@ class Walker:
 
     def _call(self, act: int, *, timed: bool) -> float:
         packed = image(self._buffers.in_plan, {**self._gradients, "act": torch.tensor(act)})
-        with self._child.armed(patient=not timed):
-            took_us = self._child.call(packed, self._limit_s, timed=timed)
-            if stray := self._buffers.strays(packed):
-                raise Fell(Fault.ALIAS, stray)
+        took_us = self._child.call(packed, self._limit_s, timed=timed)
+        if stray := self._buffers.strays(packed):
+            raise Fell(Fault.ALIAS, stray)
         return took_us
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,16 +20,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def board(
     contract: Annotated[
         str | None,
-        typer.Argument(help="Contract: norm.rms@1; newest if unversioned. Without: every board."),
+        typer.Argument(
+            help="Contract: norm.rms@1; newest if unversioned. `optimizer`: what each trains. "
+            "Without: every board."
+        ),
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, ...")] = None,
     mode: Annotated[str | None, typer.Option(help="infer or train.")] = None,
     hardware: Annotated[str | None, typer.Option(help="Class of hardware.")] = None,
     hub: HubOption = None,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="With `optimizer`: read the verdicts stored under a folder."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show how the operators of a contract compare: ranks, speed-ups, 95% intervals."""
+    from dougong.cli import training
     from dougong.cli.output import print_json
+
+    if contract in ("optimizer", "optimizer.train", "optimizer.train@1"):
+        training.show(hub, folders or [], json=json)
+        return
 
     if contract is None:
         _list_boards(hub, hardware, json)
