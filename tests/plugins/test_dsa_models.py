@@ -77,8 +77,8 @@ def test_calibration_teaches_a_copy_and_leaves_the_model_alone(model, ids, tmp_p
     before, dense = copy.deepcopy(model.state_dict()), logits(model, ids)
     curve, kept = tmp_path / "loss.svg", tmp_path / "indexers.safetensors"
     sparse = dsa_calibrate(
-        model, calibration=[ids] * 20, selector=TopK(8), rate=1e-2, rows=48, index_size=4, kind=kind,
-        save_to=kept, plot_to=curve, quiet=True,
+        model, calibration=[ids] * 20, selector=TopK(8), rate=1e-2, rows=48, index_size=4,
+        kind=kind, save_to=kept, plot_to=curve, quiet=True,
     )  # fmt: skip
     untaught = dsa_calibrate(
         model, calibration=[ids], selector=TopK(8), rate=0.0, kind="lightning", quiet=True

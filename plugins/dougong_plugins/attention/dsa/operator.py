@@ -18,7 +18,7 @@ from dougong_plugins.attention.dsa.selectors import Always, Ratio, Selector
 from dougong_plugins.attention.visibility import causal_mask
 
 _QUEST = Quest()
-_FIFTH = Ratio(0.2, least=64, always=Always(sinks=4))
+_FIFTH = Ratio(0.2, least=128, always=Always(sinks=4))
 
 
 def dsa(
@@ -49,7 +49,7 @@ def dsa(
         is_causal: Query i sees keys j <= i + S - T only; applies besides `mask`.
         scale: Of the products; 1 / sqrt(D) if None.
         indexer: Ranks keys, or pages of them; `Quest` needs no training.
-        selector: The budget; a fifth of the keys that a query sees, but at least 64.
+        selector: The budget; a fifth of the keys that a query sees, but at least 128.
         block: Queries that share a choice.
         kernel: Attends to what was kept.
 
