@@ -12,7 +12,7 @@ from dougong.catalogue import Catalogue, Entry
 from dougong.operator import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = Catalogue.load(["dougong_plugins"]).entries
+ENTRIES = Catalogue.load(["dougong_plugins", "dougong_kernels"]).entries
 
 
 @pytest.fixture(params=sorted(ENTRIES))
@@ -35,7 +35,8 @@ def test_operator_has_a_docstring_and_can_be_imported(entry: Entry) -> None:
 
 
 def test_operator_is_named_in_a_test(entry: Entry) -> None:
-    tests = (ROOT / "tests" / "plugins").rglob("test_*.py")
+    folders = (ROOT / "tests" / "plugins", ROOT / "tests" / "kernels")
+    tests = (path for folder in folders for path in folder.rglob("test_*.py"))
     assert any(entry.operator.name in path.read_text() for path in tests)
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import dougong
+from dougong.catalogue import Catalogue
 
 transformers = pytest.importorskip("transformers")
 
@@ -50,6 +51,11 @@ FAMILIES = {
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No verdict that this machine may hold enters a test."""
     monkeypatch.setenv("DOUGONG_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return Catalogue.load(["dougong_plugins", "dougong_kernels"])
 
 
 @pytest.fixture(scope="module")
