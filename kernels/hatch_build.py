@@ -60,7 +60,7 @@ class KernelsHook(BuildHookInterface):  # type: ignore[misc]  # hatchling leaves
         if compiler is None:
             (package / LIBRARY).unlink(missing_ok=True)
             self.app.display_warning(
-                "dougong-kernels: no C++ compiler found, so its kernels run in plain PyTorch, slower"
+                "dougong-kernels: no C++ compiler found, so it runs in plain PyTorch, slower"
             )
             return
         compile_library(compiler, package / "src", package / LIBRARY)

@@ -78,12 +78,24 @@ def group_norm(
     return functional.group_norm(x_NCX, num_groups, weight_C, bias_C, eps)
 
 
-def _fits(x_XD: Tensor, *affine: Tensor | None, residual: Tensor | None = None) -> bool:
+def _fits(
+    x_XD: Tensor,
+    weight_D: Tensor | None,
+    bias_D: Tensor | None = None,
+    *,
+    residual: Tensor | None = None,
+) -> bool:
     # What does not fit goes to torch, which says why.
     if x_XD.dim() == 0 or (residual is not None and residual.shape != x_XD.shape):
         return False
-    return all(each is None or each.shape == x_XD.shape[-1:] for each in affine)
+    size = x_XD.size(-1)
+    return _is_of(weight_D, size) and _is_of(bias_D, size)
 
 
-def _fits_channels(x_NCX: Tensor, *affine: Tensor | None) -> bool:
-    return all(each is None or each.shape == x_NCX.shape[1:2] for each in affine)
+def _fits_channels(x_NCX: Tensor, weight_C: Tensor | None, bias_C: Tensor | None) -> bool:
+    channels = x_NCX.size(1)
+    return _is_of(weight_C, channels) and _is_of(bias_C, channels)
+
+
+def _is_of(parameter: Tensor | None, size: int) -> bool:
+    return parameter is None or (parameter.dim() == 1 and parameter.size(0) == size)

@@ -126,8 +126,9 @@ def _rows_backward(
     n, d = x.numel(), x.shape[-1]
     dx = torch.empty_like(x)
     parts = -(-len(moments) // PART)
-    dweight = x.new_zeros(d) if ctx.needs_input_grad[2] else None
-    dbias = x.new_zeros(d) if ctx.needs_input_grad[3] else None
+    new = torch.empty if n else torch.zeros  # the kernel writes all of them
+    dweight = new(d, dtype=x.dtype) if ctx.needs_input_grad[2] else None
+    dbias = new(d, dtype=x.dtype) if ctx.needs_input_grad[3] else None
     partial = None
     if dweight is not None or dbias is not None:
         partial = torch.empty(parts, 2, -(-d // 16) * 16)
@@ -199,9 +200,11 @@ class _Groups(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, moments = ctx.saved_tensors
         dy, dx, channels = dense(dy), torch.empty_like(x), x.shape[1]
-        dweight = x.new_zeros(channels) if ctx.needs_input_grad[2] else None
-        dbias = x.new_zeros(channels) if ctx.needs_input_grad[3] else None
-        if n := x.numel():
+        n = x.numel()
+        new = torch.empty if n else torch.zeros  # the kernel writes all of them
+        dweight = new(channels, dtype=x.dtype) if ctx.needs_input_grad[2] else None
+        dbias = new(channels, dtype=x.dtype) if ctx.needs_input_grad[3] else None
+        if n:
             partial = torch.empty(2, x.shape[0], channels)
             function("group_norm_backward")(
                 dy.data_ptr(),
