@@ -14,6 +14,7 @@ EXACT = [
     "dougong/swiglu-torch",
     "dougong/torch-sdpa",
     "dougong/standard",
+    "dougong/gated-delta",
 ]
 OPTIMIZERS = [
     "dougong/adamw-loop",

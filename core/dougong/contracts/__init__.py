@@ -35,6 +35,7 @@ _MODULES = {
     "backend.inference@2": "dougong.contracts.backend.inference2",
     "transform.exact@1": "dougong.contracts.transform.exact",
     "optimizer.train@1": "dougong.contracts.optimizer.train",
+    "attention.gated_delta@1": "dougong.contracts.attention.gated_delta",
 }
 
 __all__ = ["contract", "digests", "ids"]

@@ -1,4 +1,4 @@
-"""Attention (contracts `attention.exact@1`, `attention.approx@1`): metadata only."""
+"""Attention (exact, approximate, and the gated delta rule): metadata only."""
 
 from __future__ import annotations
 
@@ -111,6 +111,17 @@ OPERATORS = [
         requires=("triton>=3.2",),
         needs=("cuda>=8.0",),
         paper="arXiv:2502.13189",
+        license=_LICENSE,
+    ),
+    dougong.Operator(
+        name="dougong/gated-delta",
+        contract="attention.gated_delta@1",
+        target="dougong_plugins.attention.gated_delta:gated_delta",
+        reference="dougong_plugins.attention.gated_delta:gated_delta_recurrent",
+        summary="The gated delta rule chunk by chunk, by a triangular inverse.",
+        dtypes=("float32", "bfloat16"),
+        gradients="first",
+        paper="arXiv:2412.06464",
         license=_LICENSE,
     ),
 ]

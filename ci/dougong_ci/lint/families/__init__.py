@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dougong.contracts.definition import Contract
-from dougong_ci.lint.families import attention, models, optimizer, pointwise, training
+from dougong_ci.lint.families import (
+    attention,
+    gated_delta,
+    models,
+    optimizer,
+    pointwise,
+    training,
+)
 from dougong_ci.lint.mutants import Mutant
 
 _FAMILIES = {
@@ -16,11 +23,16 @@ _FAMILIES = {
     "backend": models.mutants,
     "transform": models.mutants,
 }
+_KINDS = {
+    "attention.gated_delta": gated_delta.mutants,
+    "optimizer.train": training.mutants,
+}
+"""Contracts that have little in common with their family."""
 
 
 def special(contract: Contract, variant: str = "") -> Iterator[Mutant]:
     """Make the mutants of a contract's family; none for a family that has no list yet."""
-    if contract.id == "optimizer.train@1":
-        yield from training.mutants(contract)
+    if of_kind := _KINDS.get(contract.id.partition("@")[0]):
+        yield from of_kind(contract, variant)
     elif contract.family in _FAMILIES:
         yield from _FAMILIES[contract.family](contract, variant)

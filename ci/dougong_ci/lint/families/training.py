@@ -19,7 +19,7 @@ from dougong_ci.lint.mutants import Mutant
 _RATE = 1e-2
 
 
-def mutants(contract: Contract) -> Iterator[Mutant]:
+def mutants(contract: Contract, variant: str = "") -> Iterator[Mutant]:
     """Make the mutants of `optimizer.train@1`, most of them from Adam."""
     adam = RULES["adamw"]
     for name, summary, kind in steps.KEPT_WRONGLY:
