@@ -25,7 +25,12 @@ OPTIMIZERS = [
     "dougong/muon",
     "dougong/adafactor",
 ]
-APPROXIMATE = ["dougong/linear", "dougong/sparse-topk", "dougong/sliding-window"]
+APPROXIMATE = [
+    "dougong/linear",
+    "dougong/linear-softmax",
+    "dougong/sparse-topk",
+    "dougong/sliding-window",
+]
 MODELS = ["dougong/eager", "dougong/int8-dynamic", "dougong/packed-linear"]
 COMPILING = ["dougong/inductor"]
 # Checked in the interpreter (`test_triton.py`), or by the judge where the device is.

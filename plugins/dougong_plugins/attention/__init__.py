@@ -50,6 +50,18 @@ OPERATORS = [
         license=_LICENSE,
     ),
     dougong.Operator(
+        name="dougong/linear-softmax",
+        contract="attention.approx@1",
+        target="dougong_plugins.attention.linear:linear_softmax",
+        reference="dougong_plugins.attention.linear:linear_softmax_reference",
+        summary="Linear attention by a softmax over the features x and -x, chunked where causal.",
+        dtypes=("float64", "float32", "bfloat16", "float16"),
+        features=_EVERY_MASK,
+        gradients="first",
+        paper="arXiv:2402.04347",
+        license=_LICENSE,
+    ),
+    dougong.Operator(
         name="dougong/sparse-topk",
         contract="attention.approx@1",
         target="dougong_plugins.attention.sparse_topk:sparse_topk",

@@ -1,7 +1,7 @@
 """Attention by a kernel feature map: linear in the number of keys.
 
 Paper: Katharopoulos et al., "Transformers are RNNs: Fast Autoregressive Transformers with Linear
-Attention", 2020, arXiv:2006.16236, eq. 4 to 7, with its feature map phi(x) = elu(x) + 1.
+Attention", 2020, arXiv:2006.16236, eq. 4 to 7, with its feature map phi(x) = elu(x) + 1 or another.
 Differs from the paper: a `scale` other than the usual 1 / sqrt(D) is shared out, relative to it, as
 its square root on queries and keys; sums run in float32 (float64 for float64 inputs), causal sums
 go chunk by chunk, and masks are handled.
@@ -14,6 +14,7 @@ keys of a chunk.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -25,6 +26,32 @@ from dougong_plugins.attention.visibility import added_to
 CHUNK = 64
 
 
+def elu_features(x: Tensor) -> Tensor:
+    """Return elu(x) + 1: positive, linear for large x (arXiv:2006.16236, eq. 7)."""
+    return functional.elu(x) + 1
+
+
+def relu_features(x: Tensor) -> Tensor:
+    """Return max(x, 0): what points away from a query is not seen at all (arXiv:2103.13076)."""
+    return functional.relu(x)
+
+
+def softmax_features(x: Tensor) -> Tensor:
+    """Return the softmax over x and -x: twice the features, sharp as the exponential is.
+
+    Zhang et al., "The Hedgehog & the Porcupine", 2024, arXiv:2402.04347, eq. 6, without its learned
+    projection.
+    """
+    return torch.cat((x, -x), dim=-1).softmax(-1)
+
+
+FEATURE_MAPS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "elu": elu_features,
+    "relu": relu_features,
+    "softmax": softmax_features,
+}
+
+
 def linear_reference(
     q_BHTD: Tensor,
     k_BKSD: Tensor,
@@ -33,13 +60,14 @@ def linear_reference(
     mask: Tensor | None = None,
     is_causal: bool = False,
     scale: float | None = None,
+    feature_map: str = "elu",
 ) -> Tensor:
     """`linear` with every similarity written out, T * S of them; the definition.
 
     out_i = sum_j w_ij v_j / sum_j w_ij over the visible keys, with
     w_ij = phi(c q_i) . phi(c k_j) * exp(mask_ij) and c = sqrt(scale * sqrt(D)), 1 by default.
     """
-    phi_q, phi_k = _features(q_BHTD, scale), _features(k_BKSD, scale)
+    phi_q, phi_k = (_features(x, scale, feature_map) for x in (q_BHTD, k_BKSD))
     repeats = q_BHTD.shape[1] // k_BKSD.shape[1]
     log_mask = added_to(
         phi_q.new_zeros(*phi_q.shape[:3], phi_k.shape[2]), mask, is_causal=is_causal
@@ -62,6 +90,7 @@ def linear(
     mask: Tensor | None = None,
     is_causal: bool = False,
     scale: float | None = None,
+    feature_map: str = "elu",
 ) -> Tensor:
     """Average the values by a similarity that splits into features of query and key.
 
@@ -77,23 +106,30 @@ def linear(
         mask: As in `standard`; a floating-point mask multiplies the similarity by its exponential.
         is_causal: As in `standard`.
         scale: As in `standard`; must be positive.
+        feature_map: One of `FEATURE_MAPS`.
 
     Returns:
         Shape (B, H, T, Dv), dtype of `q_BHTD`; zeros for a query that sees no key.
 
     Raises:
-        ValueError: `scale` is not positive.
+        ValueError: `scale` is not positive, or there is no such feature map.
     """
     if mask is not None:
         mask = mask[(None,) * (4 - mask.ndim)]
         if mask.dtype != torch.bool or mask.shape[1] > 1 or mask.shape[2] > 1:
             return linear_reference(
-                q_BHTD, k_BKSD, v_BKSD, mask=mask, is_causal=is_causal, scale=scale
+                q_BHTD,
+                k_BKSD,
+                v_BKSD,
+                mask=mask,
+                is_causal=is_causal,
+                scale=scale,
+                feature_map=feature_map,
             )
-    B, H, T, D = q_BHTD.shape
+    B, H, T, _ = q_BHTD.shape
     K, S = k_BKSD.shape[1:3]
-    q_BKRTD = _features(q_BHTD, scale).reshape(B, K, H // K, T, D)
-    phi_k = _features(k_BKSD, scale)
+    phi_q, phi_k = (_features(x, scale, feature_map) for x in (q_BHTD, k_BKSD))
+    q_BKRTD = phi_q.reshape(B, K, H // K, T, phi_q.shape[-1])
     if mask is not None:
         phi_k = phi_k * mask.expand(-1, -1, -1, S).to(phi_k.dtype).mT
     # A value of 1 beside the others sums the weights themselves.
@@ -107,14 +143,59 @@ def linear(
     return out.reshape(B, H, T, out.shape[-1]).to(q_BHTD.dtype)
 
 
-def _features(x: Tensor, scale: float | None) -> Tensor:
-    """Return elu(c * x) + 1 in float32 or wider, with c = 1 at the usual scale of the softmax."""
+def linear_softmax(
+    q_BHTD: Tensor,
+    k_BKSD: Tensor,
+    v_BKSD: Tensor,
+    *,
+    mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """`linear` with the feature map `softmax`: arguments and result as there."""
+    return linear(
+        q_BHTD,
+        k_BKSD,
+        v_BKSD,
+        mask=mask,
+        is_causal=is_causal,
+        scale=scale,
+        feature_map="softmax",
+    )
+
+
+def linear_softmax_reference(
+    q_BHTD: Tensor,
+    k_BKSD: Tensor,
+    v_BKSD: Tensor,
+    *,
+    mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """`linear_reference` with the feature map `softmax`; the definition."""
+    return linear_reference(
+        q_BHTD,
+        k_BKSD,
+        v_BKSD,
+        mask=mask,
+        is_causal=is_causal,
+        scale=scale,
+        feature_map="softmax",
+    )
+
+
+def _features(x: Tensor, scale: float | None, feature_map: str) -> Tensor:
+    """Return the features of c * x in float32 or wider, with c = 1 at the softmax's usual scale."""
     if scale is not None and scale <= 0:
         raise ValueError(f"scale must be positive for a feature map, got {scale}")
+    if feature_map not in FEATURE_MAPS:
+        known = ", ".join(FEATURE_MAPS)
+        raise ValueError(f"feature_map must be one of {known}, got {feature_map!r}")
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if scale is not None:
         wide = wide * math.sqrt(scale * math.sqrt(x.shape[-1]))
-    return functional.elu(wide) + 1
+    return FEATURE_MAPS[feature_map](wide)
 
 
 def _causal_sums(q_BKRTD: Tensor, k_BKSD: Tensor, v_BKSV: Tensor) -> Tensor:
