@@ -56,7 +56,7 @@ SPEC = Spec(
 class Setup:
     """What all arms share."""
 
-    steps: int = 800
+    steps: int = 400
     length: int = 512
     tokens: int = 2048
     """Of one step."""

@@ -30,6 +30,7 @@ APPROXIMATE = [
     "dougong/linear-softmax",
     "dougong/sparse-topk",
     "dougong/sliding-window",
+    "dougong/dsa",
 ]
 MODELS = ["dougong/eager", "dougong/int8-dynamic", "dougong/packed-linear"]
 COMPILING = ["dougong/inductor"]
