@@ -239,3 +239,14 @@ def test_heads_that_do_not_divide_are_an_error_that_names_them():
     q, k, v = drawn()
     with pytest.raises(ValueError, match="must divide the 4 query heads, got 3"):
         dsa(q, k[:, :1].expand(-1, 3, -1, -1), v)
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0])
+def test_the_fit_follows_the_scale_of_the_layer(scale):
+    q, k, _ = (x.float() for x in drawn())
+    indexer = made("low-rank", dataclasses.replace(SIZES, index_size=16))
+    q_KND = q.reshape(2, 2, -1, 16).transpose(0, 1).reshape(2, -1, 16)
+    k_KND = k.transpose(0, 1).reshape(2, -1, 16)
+    indexer.fit(q_KND.mT @ q_KND, k_KND.mT @ k_KND, scale)
+    expected = exact_weights(q, k, causal_mask(70, 70, q.device), scale).mean(1, keepdim=True)
+    torch.testing.assert_close(indexer(q, k).softmax(-1), expected, atol=1e-4, rtol=1e-3)

@@ -9,6 +9,16 @@ Three parts, each of which can be exchanged:
 `operator` puts them together behind the contract of attention; `attaching` puts them into a model
 of transformers and takes them out again; `distilling` trains the learned indexer.
 
+In a causal language model of transformers:
+
+    from dougong_plugins.transform.dsa_calibrate import dsa_calibrate
+
+    sparse = dsa_calibrate(model, calibration=windows, save_to="indexers.safetensors")
+    sparse.dsa.count()
+    sparse(ids)
+    print(sparse.dsa.report())  # score operations kept, and the attention that they hold
+    sparse.dsa.revert()  # the dense model again, to the bit
+
 Papers: DeepSeek-AI, "DeepSeek-V3.2-Exp: Boosting Long-Context Efficiency with DeepSeek Sparse
 Attention", 2025 (lightning indexer, top-k tokens); Gao et al., "SeerAttention", 2024,
 arXiv:2410.13276 (a gate distilled against the model's own attention); Tang et al., "Quest", 2024,

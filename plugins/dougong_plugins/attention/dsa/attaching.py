@@ -2,7 +2,8 @@
 
 Each attention module gets its own copy of the model's config in which the attention implementation
 is the one of this module; the model's config, and with it the masks that the model makes, stays as
-it is. Weights, module tree and `state_dict` are not touched.
+it is. Weights, module tree and `state_dict` are not touched. Caches that grow are followed; a
+static cache, which is longer than what was written, is not: its last key is no query's own.
 
 Shape suffixes: B = batch, H = query heads, K = key heads, T = queries, S = keys, D = head size.
 """

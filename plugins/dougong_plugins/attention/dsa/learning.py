@@ -47,6 +47,7 @@ class Learning:
             for layer in attached.layers
         }
         self._moments: dict[str, list[Tensor]] = {}
+        self._scales: dict[str, float | None] = {}
         self._losses: list[float] = []
         self._window = 0
         fits = schedule.fit if _is_low_rank(attached.layers[0]) else 0
@@ -73,6 +74,7 @@ class Learning:
 
     def _watch(self, layer: Layer, q_BHTD: Tensor, k_BKSD: Tensor, scale: float | None) -> None:
         if self._window < self._fit_windows:
+            self._scales[layer.name] = scale
             self._gather(layer, q_BHTD, k_BKSD)
         else:
             self._update(layer, q_BHTD, k_BKSD, scale)
@@ -92,7 +94,8 @@ class Learning:
     def _fit(self) -> None:
         for layer in self._attached.layers:
             if isinstance(layer.indexer, LowRank):
-                layer.indexer.fit(*self._moments.pop(layer.name))
+                queries_KDD, keys_KDD = self._moments.pop(layer.name)
+                layer.indexer.fit(queries_KDD, keys_KDD, self._scales[layer.name])
 
     def _update(self, layer: Layer, q_BHTD: Tensor, k_BKSD: Tensor, scale: float | None) -> None:
         schedule, optimizer = self._schedule, self._optimizers[layer.name]

@@ -71,7 +71,7 @@ class LowRank(nn.Module):
         return score_BTS.unsqueeze(1)
 
     @torch.no_grad()
-    def fit(self, queries_KDD: Tensor, keys_KDD: Tensor) -> None:
+    def fit(self, queries_KDD: Tensor, keys_KDD: Tensor, scale: float | None = None) -> None:
         """Choose the dimensions that lose least of the products.
 
         With second moments Q of the queries and C of the centred keys, the R-rank matrix nearest to
@@ -81,13 +81,15 @@ class LowRank(nn.Module):
         Args:
             queries_KDD: Sum of q q^T over tokens and the query heads of each key head.
             keys_KDD: Sum of (k - mean)(k - mean)^T over tokens.
+            scale: Of the layer's products; 1 / sqrt(D) if None.
         """
         root_q, inverse_q = _roots(queries_KDD)
         root_k, inverse_k = _roots(keys_KDD)
         U, s, V = torch.linalg.svd(root_q @ root_k)
         R = self.sizes.index_size
         weight_KR = s[:, None, :R].sqrt()
-        self.queries.copy_(inverse_q @ (U[..., :R] * weight_KR))
+        sharper = 1.0 if scale is None else scale * queries_KDD.shape[-1] ** 0.5
+        self.queries.copy_(inverse_q @ (U[..., :R] * weight_KR) * sharper)
         self.keys.copy_(inverse_k @ (V.mT[..., :R] * weight_KR))
 
 
