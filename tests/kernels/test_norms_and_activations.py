@@ -149,6 +149,17 @@ def test_results_too_large_for_the_caches_are_the_same(shape, dtype):
     torch.testing.assert_close(activation.silu(x)[rows], activation.silu(x[rows]), rtol=0, atol=0)
 
 
+def test_subnormal_numbers_are_kept(dtype):
+    x = torch.full((4, 64), torch.finfo(dtype).smallest_normal).to(dtype) / 4
+    assert bool((activation.silu(x) > 0).all())
+    torch.testing.assert_close(activation.silu(x), functional.silu(x), rtol=0.1, atol=0)
+    weight = x[0].clone()
+    y = torch.randn(4, 64).to(dtype)
+    expected = functional.rms_norm(y.double(), (64,), weight.double(), 1e-6)
+    found = norm.rms_norm(y, weight).double()
+    assert float((found - expected).norm() / expected.norm()) < 0.05
+
+
 def test_the_number_of_threads_changes_no_bit(compiled):
     x, residual, cotangent = torch.randn(3, 300, 511)
     weight, bias = torch.randn(2, 511)
