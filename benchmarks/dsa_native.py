@@ -8,10 +8,11 @@ Every sparse arm sees a fifth of the keys that causal attention sees, per query,
 dense warm-up:
 
     dense     all keys
-    control   all keys, and an indexer learns beside, which must not change the model by a bit
-    dsa       the fifth that the learned indexer ranks highest
+    dsa       the fifth that a lightning indexer ranks highest, learning beside the model
     window    the nearest fifth and the first four keys
     random    a fifth drawn by chance
+    control   all keys, and an indexer learns beside, which must not change the model by a bit;
+              afterwards it is made sparse by its indexer, by the window and by the oracle
 
 The loss of the model is the same in every arm. The indexer has its own optimizer and its own
 clipping and learns from detached tensors. The set-up counts only if window and random lose clearly.
@@ -43,7 +44,7 @@ from dougong_plugins.attention.dsa.selectors import Always, Ratio
 from dougong_plugins.attention.visibility import causal_mask
 
 RESULTS = Path(__file__).parent / "results" / "dsa_native.json"
-ARMS = ("dense", "control", "dsa", "window", "random")
+ARMS = ("dense", "dsa", "window", "random", "control")
 SHIFT = 128
 """Tokens of the tasks stand above the bytes of the text."""
 SPEC = Spec(
