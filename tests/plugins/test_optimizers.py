@@ -9,6 +9,9 @@ import torch
 from torch import nn
 
 import dougong
+from dougong_plugins.optimizer.adamw_8bit import dequantized, quantized
+from dougong_plugins.optimizer.shampoo import inverse_root
+from dougong_plugins.optimizer.soap import followed
 
 NAMES = [
     "dougong/adamw-loop",
@@ -18,6 +21,12 @@ NAMES = [
     "dougong/lion",
     "dougong/muon",
     "dougong/adafactor",
+    "dougong/soap",
+    "dougong/shampoo",
+    "dougong/schedule-free-adamw",
+    "dougong/sophia-g",
+    "dougong/ademamix",
+    "dougong/adamw-8bit",
 ]
 
 
@@ -90,3 +99,70 @@ def test_the_fast_adamw_follows_the_loop(name):
             step(optimizer, loss_of)
         paths.append(model.weight.detach())
     torch.testing.assert_close(*paths)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dougong/train-adamw",
+        "dougong/train-sgd-momentum",
+        "dougong/train-lion",
+        "dougong/train-muon",
+        "dougong/train-adafactor",
+        "dougong/prodigy",
+    ],
+)
+def test_what_brings_its_own_rate_makes_a_small_problem_smaller(name):
+    model, loss_of = problem()
+    optimizer = dougong.optimizer(name, model.parameters())
+    losses = [step(optimizer, loss_of) for _ in range(300)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_schedule_free_evaluates_an_average_and_goes_on_from_where_it_was():
+    model, loss_of = problem()
+    optimizer = dougong.optimizer("dougong/schedule-free-adamw", model.parameters(), lr=0.05)
+    for _ in range(20):
+        step(optimizer, loss_of)
+    here = model.weight.detach().clone()
+    optimizer.eval()
+    average = model.weight.detach().clone()
+    assert not torch.equal(average, here)
+    with pytest.raises(RuntimeError, match=r"call train\(\) before step"):
+        step(optimizer, loss_of)
+    optimizer.train()
+    torch.testing.assert_close(model.weight.detach(), here)
+
+
+def test_eight_bits_keep_a_quarter_of_the_state_and_most_of_each_value():
+    p = torch.randn(64, 64, requires_grad=True)
+    optimizer = dougong.optimizer("dougong/adamw-8bit", [p])
+    p.grad = torch.randn(64, 64)
+    optimizer.step()
+    state = sum(v.nbytes for v in optimizer.state[p].values())
+    assert state < 0.27 * 2 * p.nbytes
+    codes, scale = quantized(p.grad, 4)
+    near = dequantized(codes, scale, 4)[: p.numel()].view_as(p)
+    assert float((near - p.grad).norm() / p.grad.norm()) < 0.02
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-6])
+def test_an_inverse_root_undoes_its_matrix(eps):
+    torch.manual_seed(0)
+    half = torch.randn(12, 20, dtype=torch.float64)
+    moment = half @ half.mT
+    root = inverse_root(moment, 4, eps)
+    product = root @ root @ moment @ root @ root
+    torch.testing.assert_close(product, torch.eye(12, dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+def test_the_basis_of_soap_follows_a_matrix_to_its_eigenvectors():
+    torch.manual_seed(0)
+    turn, _ = torch.linalg.qr(torch.randn(8, 8, dtype=torch.float64))
+    moment = turn @ torch.diag(2.0 ** torch.arange(8.0, dtype=torch.float64)) @ turn.mT
+    basis = torch.eye(8, dtype=torch.float64)
+    for _ in range(60):
+        basis, _ = followed(moment, basis)
+    turned = basis.mT @ moment @ basis
+    off = turned - turned.diag().diag()
+    assert float(off.abs().max()) < 1e-6 * float(turned.abs().max())

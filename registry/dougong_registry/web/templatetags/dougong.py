@@ -338,8 +338,9 @@ def spaced(word: str) -> str:
 
 @register.filter
 def params(values: dict[str, object]) -> str:
-    """Write the sizes of a workload in one line."""
-    return ", ".join(f"{key}={value}" for key, value in values.items())
+    """Write the sizes of a workload in one line; what is a list or a table itself is left out."""
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict | list)}
+    return ", ".join(f"{key}={value}" for key, value in plain.items())
 
 
 @register.filter
