@@ -77,6 +77,14 @@ class Pages(ctypes.Structure):
     )
 
 
+class _Probe(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("kind", "threads")),
+        ("data", ctypes.c_void_p),
+        ("n", ctypes.c_int64),
+    )
+
+
 class Kernels:
     """The functions of one level.
 
@@ -110,6 +118,29 @@ class Kernels:
     def pages(self, arguments: Pages) -> None:
         """Choice of pages of a cache."""
         self._library.dougong_pages(ctypes.c_void_p(self._level), ctypes.byref(arguments))
+
+    def probe(self, kind: str, *, threads: int, n: int, data: Tensor | None = None) -> float:
+        """Do work that nothing but the processor limits, for the caller to time.
+
+        Args:
+            kind: `float32` or `bfloat16` for sums of products, `stream` to read `data` once.
+            threads: How many.
+            n: Steps a thread, or numbers to read.
+            data: float32, dense.
+
+        Returns:
+            Operations or bytes done; 0 where the level has no instruction for it.
+        """
+        found = self._library.dougong_probe
+        found.restype = ctypes.c_double
+        arguments = _Probe(
+            kind=("float32", "bfloat16", "stream").index(kind),
+            threads=threads,
+            data=None if data is None else data.data_ptr(),
+            n=n,
+        )
+        done: float = found(ctypes.c_void_p(self._level), ctypes.byref(arguments))
+        return done
 
     def backward(self, arguments: AttentionBackward) -> None:
         """Gradients of exact attention."""

@@ -188,7 +188,7 @@ def _for_heads(kept: Blocks, q_BHTD: Tensor, k_BKSD: Tensor) -> Blocks:
     index, count = kept.index, kept.count
     if index.shape[:-1] != count.shape or count.shape not in ((B, H, N), (B, K, N)):
         raise ValueError(
-            f"a selection for queries of shape {tuple(q_BHTD.shape)} must have count {(B, H, N)} or "
+            f"a selection for queries {tuple(q_BHTD.shape)} must have count {(B, H, N)} or "
             f"{(B, K, N)} and index with one dimension more, got {tuple(count.shape)} and "
             f"{tuple(index.shape)}"
         )

@@ -94,6 +94,23 @@ def test_any_scale(compiled, dtype, scale):
     assert_close(attention(q, k, v, scale=scale), exact(q, k, v, scale=scale))
 
 
+def test_values_too_small_for_pairs_are_kept(compiled):
+    q, k, v = drawn((1, 1, 1, 70, 70, 16, 16), torch.bfloat16, 7)
+    v = (v.double() * 2.0**-128).bfloat16()
+    found = attention(q, k, v).double() * 2.0**128
+    torch.testing.assert_close(found, exact(q, k, v * 2.0**128), rtol=2e-2, atol=2e-2)
+
+
+def test_rows_that_cancel_are_as_right_as_in_float32(compiled):
+    q, k, v = drawn((1, 4, 4, 64, 300, 16, 1), torch.bfloat16, 8)
+    v = v.expand(-1, -1, -1, 16)
+    error = (attention(q, k, v).double() - exact(q, k, v)).abs()
+    size = exact(q, k, v).abs()
+    small = size < size.mean() / 40
+    assert small.any()
+    assert error[small].max() <= 2.0**-8 * size[small].max()
+
+
 def test_more_queries_than_keys_leave_zeros(compiled, dtype):
     q, k, v = drawn((1, 1, 1, 40, 7, 8, 8), dtype, 2)
     out = attention(q, k, v, is_causal=True)

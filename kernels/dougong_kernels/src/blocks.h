@@ -117,9 +117,10 @@ inline Strided<float> rows_of(const bfloat16* from, int64_t stride, int64_t rows
     return {to, D, 1};
 }
 
-// The rows turned: terms run from one row to the next.
+// The rows turned: terms run from one row to the next. Sets `tiny` where terms cannot hold them.
 template <class T>
-inline Strided<float> columns_of(const T* from, int64_t stride, int64_t rows, int64_t D, float* to) {
+inline Strided<float> columns_of(const T* from, int64_t stride, int64_t rows, int64_t D, float* to,
+                                 bool&) {
     return turned(rows_of(from, stride, rows, D, to));
 }
 
@@ -135,11 +136,14 @@ inline Strided<Pair> rows_of(const bfloat16* from, int64_t stride, int64_t rows,
     return {to, terms, 1};
 }
 inline Strided<Pair> columns_of(const bfloat16* from, int64_t stride, int64_t rows, int64_t D,
-                                Pair* to) {
+                                Pair* to, bool& tiny) {
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2)
-        interleave(from + r * stride, from + (r + 1) * stride, D, to + r / 2 * D);
-    for (int64_t d = 0; r < rows && d < D; d++) to[r / 2 * D + d].bits = from[r * stride + d].bits;
+        tiny |= interleave(from + r * stride, from + (r + 1) * stride, D, to + r / 2 * D);
+    for (int64_t d = 0; r < rows && d < D; d++) {
+        to[r / 2 * D + d].bits = from[r * stride + d].bits;
+        tiny |= is_tiny(from[r * stride + d]);
+    }
     return {to, 1, D};
 }
 #endif

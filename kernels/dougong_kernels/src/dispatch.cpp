@@ -33,6 +33,7 @@ void dougong_attention(const Level* level, const Attention* a) { level->attentio
 void dougong_decode(const Level* level, const Attention* a) { level->decode(a); }
 void dougong_select(const Level* level, const Selection* s) { level->select(s); }
 void dougong_pages(const Level* level, const Pages* p) { level->pages(p); }
+double dougong_probe(const Level* level, const Probe* p) { return level->probe(p); }
 void dougong_attention_backward(const Level* level, const AttentionBackward* g) {
     level->backward(g);
 }

@@ -29,7 +29,11 @@ class Forward {
         factor_ = scales_late(a) ? a.scale * LOG2_E : LOG2_E;
     }
 
-    void task(int64_t b, int64_t h, int64_t n) {
+    // Compute QUERIES queries of a head. Returns whether rounding took too much of them, so that
+    // products of floats should take them again: values too small for pairs, or a row that cancels
+    // to far less than its neighbours, of which the rounding of the weights is then a large part.
+    bool task(int64_t b, int64_t h, int64_t n) {
+        doubtful_ = false;
         const int64_t first = n * QUERIES, count = least(QUERIES, a_.T - first);
         const T* q = row_at<T>(a_.q, a_.q_strides, b, h, first);
         for (int64_t t = 0; t < count; t += LANES) {
@@ -47,9 +51,22 @@ class Forward {
             listed(b, kv, first, count, end, a_.blocks + at * a_.J, a_.counts[at]);
         }
         finish(b, h, first, count);
+        return doubtful_ || cancels(count);
     }
 
   private:
+    static constexpr float CANCELS = 1.f / (16 * 16);
+
+    bool cancels(int64_t count) const {
+        if (PER_TERM<Term> == 1) return false;
+        float least = INFINITE, total = 0;
+        for (int64_t t = 0; t < count; t++) {
+            least = squares_[t] < least ? squares_[t] : least;
+            total += squares_[t];
+        }
+        return least < total / float(count) * CANCELS;
+    }
+
     Term* terms(int64_t count) { return reinterpret_cast<Term*>(room_.take(count)); }
 
     // Keys and values that the queries meet together: rows `k_stride` and `v_stride` apart.
@@ -119,7 +136,7 @@ class Forward {
     void meet(int64_t first, int64_t count, const Block& block, Fetch fetch) {
         const int64_t keys = block.keys;
         const auto k = rows_of(block.k, block.k_stride, keys, a_.D, keys_);
-        const auto v = columns_of(block.v, block.v_stride, keys, a_.E, values_);
+        const auto v = columns_of(block.v, block.v_stride, keys, a_.E, values_, doubtful_);
         const int64_t lowest = block.positions ? block.positions[0] : block.first;
         alignas(64) float decay[LANES];
         for (int64_t t = 0; t < count; t += LANES) {
@@ -155,20 +172,25 @@ class Forward {
                         blind ? INFINITE : run.high[lane + i] * factor_ + __builtin_log2f(total);
             }
             const float* sums = sums_ + t / LANES * LANES * a_.E + lane;
+            std::memset(squares_ + t, 0, sizeof(float) * W);
             for (int64_t e = 0; e < a_.E; e += W)
-                written(sums + e * LANES, share, rows, e, out + t * a_.out_strides[2] + e);
+                written(sums + e * LANES, share, rows, e, squares_ + t,
+                        out + t * a_.out_strides[2] + e);
         }
     }
 
     // W values from the e-th on of a few queries, out of the lanes.
-    void written(const float* sums, const float* share, int64_t rows, int64_t e, T* out) {
+    void written(const float* sums, const float* share, int64_t rows, int64_t e, float* squares,
+                 T* out) {
         const int64_t values = least(W, a_.E - e);
         Vec block[W];
         for (int i = 0; i < W; i++) block[i] = i < values ? load(sums + i * LANES) : Vec{};
         turn(block);
         for (int64_t i = 0; i < rows; i++) {
             T row[W];
-            put(row, share[i] == 0.f ? Vec{} : block[i] * share[i]);
+            const Vec value = share[i] == 0.f ? Vec{} : block[i] * share[i];
+            if (PER_TERM<Term> > 1) squares[i] += sum_of(value * value);
+            put(row, value);
             std::memcpy(out + i * a_.out_strides[2], row, sizeof(T) * size_t(values));
         }
     }
@@ -181,6 +203,8 @@ class Forward {
     Term *keys_, *values_;
     std::vector<T> k_rows_, v_rows_;
     int32_t positions_[KEYS];
+    bool doubtful_ = false;
+    float squares_[QUERIES];  // of each row of the result
     float factor_, queries_factor_;
     alignas(64) Running run_[QUERIES / LANES];
 };
@@ -194,7 +218,8 @@ void forward_of(const Attention& a) {
         // Head by head, so that keys stay in the cache; the longest first, the last queries.
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < tasks; i++)
-            worker.task(i / N / a.H, i / N % a.H, N - 1 - i % N);
+            if (worker.task(i / N / a.H, i / N % a.H, N - 1 - i % N))
+                Forward<T, float>(a).task(i / N / a.H, i / N % a.H, N - 1 - i % N);
     }
 }
 

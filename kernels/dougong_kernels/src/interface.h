@@ -46,6 +46,16 @@ struct Pages {
     int32_t* index;
 };
 
+enum ProbeKind : int32_t { FLOAT32, BFLOAT16, STREAM };
+
+// Work that nothing but the processor limits: n steps of sums of products a thread, or n floats read.
+// Done is returned in operations or bytes; 0 where there is no such instruction.
+struct Probe {
+    int32_t kind, threads;
+    const float* data;
+    int64_t n;
+};
+
 // The gradients are float32 and dense: dq (B, H, T, D), and dk (splits, B, K, S, D), dv likewise,
 // zero on entry, to be added up over the first dimension. dout is dense, of the dtype of out.
 struct AttentionBackward {
@@ -115,6 +125,7 @@ struct Level {
     void (*decode)(const Attention*);
     void (*select)(const Selection*);
     void (*pages)(const Pages*);
+    double (*probe)(const Probe*);
     void (*backward)(const AttentionBackward*);
     void (*row_norm)(const RowNorm*);
     void (*row_norm_backward)(const RowNormBackward*);

@@ -5,6 +5,7 @@
 #include "groups.h"
 #include "norms.h"
 #include "pointwise.h"
+#include "probe.h"
 #include "select.h"
 
 #define STRING_OF(x) #x
@@ -13,5 +14,5 @@
 #define FOUND(level) JOINED(level_, level)
 
 extern "C" const Level FOUND(LEVEL) = {
-    NAME_OF(LEVEL), forward,    decode,  select, pages, backward, row_norm, row_norm_backward,
-    group_norm,     group_norm_backward, activation};
+    NAME_OF(LEVEL), forward,  decode,     select,   pages,  probe,
+    backward,       row_norm, row_norm_backward,    group_norm, group_norm_backward, activation};

@@ -38,20 +38,37 @@ inline Ints paired(Vec first, Vec second) {
     return (Ints)_mm512_permutexvar_epi16(_mm512_load_si512(ORDER), sides);
 }
 
-// Two rows of n numbers as n pairs.
-inline void interleave(const bfloat16* first, const bfloat16* second, int64_t n, Pair* to) {
+// Numbers so small that products with weights would be lost: the instruction takes what lies below
+// 2^-126 for zero, and gives zero for it. Here: other than zero and below 2^-100.
+inline bool has_tiny(__m512i numbers) {
+    const __m512i size = _mm512_and_si512(numbers, _mm512_set1_epi16(0x7fff));
+    return _mm512_cmplt_epu16_mask(_mm512_sub_epi16(size, _mm512_set1_epi16(1)),
+                                   _mm512_set1_epi16((27 << 7) - 1)) != 0;
+}
+inline bool is_tiny(bfloat16 x) {
+    return (x.bits & 0x7fff) && (x.bits & 0x7fff) < 27 << 7;
+}
+
+// Two rows of n numbers as n pairs. Returns whether any of them is tiny.
+inline bool interleave(const bfloat16* first, const bfloat16* second, int64_t n, Pair* to) {
     alignas(64) static constexpr uint16_t ORDER[64] = {
         0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
         11, 43, 12, 44, 13, 45, 14, 46, 15, 47, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53,
         22, 54, 23, 55, 24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63};
     const __m512i low = _mm512_load_si512(ORDER), high = _mm512_load_si512(ORDER + 32);
+    bool tiny = false;
     int64_t i = 0;
     for (; i + 32 <= n; i += 32) {
         const __m512i a = _mm512_loadu_si512(first + i), b = _mm512_loadu_si512(second + i);
+        tiny |= has_tiny(a) | has_tiny(b);
         _mm512_storeu_si512(to + i, _mm512_permutex2var_epi16(a, low, b));
         _mm512_storeu_si512(to + i + 16, _mm512_permutex2var_epi16(a, high, b));
     }
-    for (; i < n; i++) to[i].bits = first[i].bits | uint32_t(second[i].bits) << 16;
+    for (; i < n; i++) {
+        tiny |= is_tiny(first[i]) | is_tiny(second[i]);
+        to[i].bits = first[i].bits | uint32_t(second[i].bits) << 16;
+    }
+    return tiny;
 }
 #endif
 
