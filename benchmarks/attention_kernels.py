@@ -57,6 +57,8 @@ BARS = {
     ("decode", "float32"): {"exact/torch": 1.7, "sparse/torch": 3.5, "sparse/exact": 2.0},
     ("decode", "bfloat16"): {"exact/torch": 3.3, "sparse/torch": 3.5, "sparse/exact": 2.0},
 }
+WIDTH = 170
+"""Columns of the table: one line a row."""
 LONG_BAR = 6.0
 """Bar of sparse/torch in float32 from 16384 positions on."""
 COUNTED = {"exact": 1.0, "backward": 3.5, "sparse": 1.0}
@@ -259,7 +261,7 @@ def main() -> None:
     if arguments.lengths:
         lengths = {kind: tuple(arguments.lengths) for kind in KINDS}
     budget_s = arguments.budget_s or (1.0 if arguments.quick else 3.0)
-    data, console = torch.ones(32 << 20), Console(stderr=arguments.json)
+    data, console = torch.ones(32 << 20), Console(stderr=arguments.json, width=WIDTH)
     before, rows = machine(), []
     for case in cases(arguments.only, lengths):
         row = measured(case, budget_s, 3 if arguments.quick else 5, data)
