@@ -19,6 +19,7 @@ from dougong_ci.contribution.reading import read
 from dougong_ci.judge import PROFILES, JudgeRequest, judge
 from dougong_ci.judge.building import build_wheel
 from dougong_ci.judge.source import file_digest
+from dougong_ci.judge.unpacking import NothingLeftError
 from dougong_ci.report.edition import JUDGE
 from dougong_ci.report.verdict import Outcome, Verdict, from_json
 
@@ -74,9 +75,14 @@ def judge_folder(
                 repeat=f"dougong judge contrib/{folder.name} --profile {profile}",
                 without=tuple(str(each.subject.operator["name"]) for each in done),
             )
-            found = judge(request, on_event, lambda verdict: store(folder, verdict))
+            try:
+                found = judge(request, on_event, lambda verdict: store(folder, verdict))
+            except NothingLeftError:
+                if not done:
+                    raise
+                found = []
             begun.unlink()
-            return Row(plugin=folder.name, verdicts=(*done, *found), judged=True)
+            return Row(plugin=folder.name, verdicts=(*done, *found), judged=bool(found))
         except DougongError as error:
             return Row(plugin=folder.name, error=str(error))
 

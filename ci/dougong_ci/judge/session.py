@@ -26,8 +26,9 @@ from dougong_ci.judge.docket import Broken, Docket, Emit, Over
 from dougong_ci.judge.heats import heats
 from dougong_ci.judge.party import Party
 from dougong_ci.judge.request import JudgeRequest, Profile, draw_seed
-from dougong_ci.judge.source import Source, SubmissionError, opened
+from dougong_ci.judge.source import Source, opened
 from dougong_ci.judge.speed import Bench, Race
+from dougong_ci.judge.unpacking import NothingLeftError
 from dougong_ci.quality.cost import time_lengths
 from dougong_ci.quality.gate import Quality
 from dougong_ci.report.edition import JUDGE
@@ -64,7 +65,7 @@ def judge(
         for source in sources:
             verdicts += Session(request, source, on_event, on_verdict).run()
         if not verdicts:
-            raise SubmissionError("no operator of the target is left to judge; see `dougong list`")
+            raise NothingLeftError("no operator of the target is left to judge; see `dougong list`")
         return verdicts
 
 

@@ -34,6 +34,10 @@ class SubmissionError(DougongError):
     """What was handed in is not a distribution that can be judged."""
 
 
+class NothingLeftError(SubmissionError):
+    """Of what a target registers, the request leaves nothing to judge."""
+
+
 class Intake:
     """A folder being filled, and the rules for what may still come in."""
 

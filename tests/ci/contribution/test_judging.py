@@ -66,10 +66,26 @@ def test_another_wheel_judge_or_a_lesser_profile_is_not(verdict: Verdict):
 
 
 def test_a_current_verdict_is_not_made_again(folder: Path, verdict: Verdict):
-    judging.store(folder, [verdict])
+    judging.store(folder, verdict)
     again = judging.judge_folder(folder, profile="accuracy")
     assert not again.judged
     assert [each.id for each in again.verdicts] == [verdict.id]
+
+
+def test_a_run_that_was_interrupted_goes_on_with_what_has_no_verdict(
+    folder: Path, verdict: Verdict
+):
+    judging.store(folder, verdict)
+    mark = folder / judging.FOLDER / judging.BEGUN
+    mark.touch()
+    again = judging.judge_folder(folder, profile="accuracy")
+    assert [each.id for each in again.verdicts] == [verdict.id]
+    assert not mark.exists()
+    (folder / judging.FOLDER / "acme--demo.json").unlink()
+    mark.touch()
+    anew = judging.judge_folder(folder, profile="accuracy")
+    assert anew.judged
+    assert [each.id for each in judging.stored(folder)] == [each.id for each in anew.verdicts]
 
 
 def test_a_folder_that_is_not_well_formed_says_why(tmp_path: Path):
