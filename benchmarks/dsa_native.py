@@ -350,7 +350,7 @@ def show(rows: list[dict[str, Any]], kept: dict[str, Any], seeds: list[int]) -> 
             cells.append(f"{row[task]:.3f}" if task == "text" else f"{row[task]:.1%}")
             cells.append(f"{middle:+.1f} {unit} [{low:+.1f}, {high:+.1f}]")
         view.add_row(*cells)
-    console = Console()
+    console = Console(width=130)
     console.print(view)
     same = all(kept[f"dense/{s}"]["digest"] == kept[f"control/{s}"]["digest"] for s in seeds)
     console.print(f"control equals dense to the bit: {'yes' if same else 'NO'}")
