@@ -7,7 +7,7 @@ import pytest
 from dougong import contracts
 from dougong.operator import Operator
 
-ELEMENTS = 12_000
+ELEMENTS = 20_000
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def largest() -> float:
 
 @pytest.fixture(autouse=True)
 def _enough(request: pytest.FixtureRequest) -> None:
-    """Of a contract that is checked, a third of the workloads must be small enough."""
+    """Of a contract that is checked, half of the workloads at least must be small enough."""
     if "operator" not in request.fixturenames:
         return
     operator: Operator = request.getfixturevalue("operator")
     contract = contracts.contract(operator.contract)
     asked = contract.select("accuracy", contract.features_of(operator))
     met = [work for work in asked if _size(contract, work) <= ELEMENTS]
-    assert len(met) * 3 >= len(asked), f"{len(met)} of {len(asked)} workloads are met"
+    assert len(met) * 2 >= len(asked), f"{len(met)} of {len(asked)} workloads are met"
 
 
 def _size(contract, work) -> int:
