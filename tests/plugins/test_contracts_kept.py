@@ -25,6 +25,20 @@ OPTIMIZERS = [
     "dougong/muon",
     "dougong/adafactor",
 ]
+TRAINED = [
+    "dougong/adamw-8bit",
+    "dougong/ademamix",
+    "dougong/prodigy",
+    "dougong/schedule-free-adamw",
+    "dougong/shampoo",
+    "dougong/soap",
+    "dougong/sophia-g",
+    "dougong/train-adafactor",
+    "dougong/train-adamw",
+    "dougong/train-lion",
+    "dougong/train-muon",
+    "dougong/train-sgd-momentum",
+]
 APPROXIMATE = [
     "dougong/linear",
     "dougong/linear-softmax",
@@ -48,7 +62,7 @@ ELSEWHERE = [
     "dougong/rocm",
     "dougong/ascend",
 ]
-JUDGED_HERE = [*EXACT, *OPTIMIZERS, *APPROXIMATE, *MODELS]
+JUDGED_HERE = [*EXACT, *OPTIMIZERS, *TRAINED, *APPROXIMATE, *MODELS]
 
 
 def test_no_operator_is_left_out(catalogue):
@@ -65,6 +79,6 @@ def test_gradients_are_within_the_tolerance_of_the_contract(operator, gradients_
     assert gradients_fail(operator) == []
 
 
-@pytest.mark.parametrize("operator", [*EXACT, *OPTIMIZERS, *APPROXIMATE], indirect=True)
+@pytest.mark.parametrize("operator", [*EXACT, *OPTIMIZERS, *TRAINED, *APPROXIMATE], indirect=True)
 def test_the_laws_of_the_contract_hold(operator, laws_fail):
     assert laws_fail(operator) == []
