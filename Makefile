@@ -17,8 +17,9 @@ up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judg
 	$(BIN)/dougong up --submit plugins --submit kernels $(UP_FLAGS)
 
 ##@ Work on it
+# A thread each: workers that wait for each other's threads in torch take four times as long.
 test: $(VENV)/.installed-dev ## Install everything and run the whole suite (CPU, no network)
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_FLAGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_FLAGS) || [ $$? = 5 ] # 5: none of those asked for
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, import directions, changelog fragments
