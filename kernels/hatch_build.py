@@ -63,13 +63,22 @@ class KernelsHook(BuildHookInterface):  # type: ignore[misc]  # hatchling leaves
                 "dougong-kernels: no C++ compiler found, so it runs in plain PyTorch, slower"
             )
             return
-        compile_library(compiler, package / "src", package / LIBRARY)
+        if not _is_current(package / LIBRARY, package / "src"):
+            compile_library(compiler, package / "src", package / LIBRARY)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().translate(_TAG)}"
         build_data["artifacts"].append(f"dougong_kernels/{LIBRARY}")
 
 
 _TAG = str.maketrans("-.", "__")
+
+
+def _is_current(library: Path, sources: Path) -> bool:
+    """Say whether a library was made after all that it is made from, as make would."""
+    made_from = [*sources.iterdir(), Path(__file__)]
+    return library.is_file() and all(
+        path.stat().st_mtime < library.stat().st_mtime for path in made_from
+    )
 
 
 def compile_library(compiler: str, sources: Path, target: Path) -> None:
