@@ -15,15 +15,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import paired
 import torch
+from paired import Calls
 from rich.console import Console
 from rich.table import Table
 from torch.nn.functional import scaled_dot_product_attention as sdpa
@@ -47,6 +47,7 @@ LENGTHS = {
 QUICK = {**LENGTHS, "exact": (1024, 4096), "backward": (1024,)}
 EVICTED_BYTES = 64 << 20
 """Written between decoding steps, so that no cache holds the keys: as other layers' do."""
+MOST_ROUNDS = 10_000
 BARS = {
     ("exact", "float32"): {"exact/torch": 1.5},
     ("exact", "bfloat16"): {"exact/torch": 3.0},
@@ -63,8 +64,6 @@ LONG_BAR = 6.0
 """Bar of sparse/torch in float32 from 16384 positions on."""
 COUNTED = {"exact": 1.0, "backward": 3.5, "sparse": 1.0}
 """Operations of what is timed, in those of a forward pass."""
-
-Calls = dict[str, Callable[[], Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,37 +140,6 @@ def both_ways(call: Callable[[], Any], inputs: list[torch.Tensor], slope: torch.
     torch.autograd.grad(call(), inputs, slope)
 
 
-def rounds(calls: Calls, budget_s: float, least: int, *, evict: bool) -> dict[str, list[float]]:
-    """Return the seconds of each call in each round; at least `least` rounds."""
-    for call in calls.values():
-        call()
-    waste = torch.empty(EVICTED_BYTES // 4)
-    took: dict[str, list[float]] = {name: [] for name in calls}
-    started = time.perf_counter()
-    while time.perf_counter() - started < budget_s or len(took["torch"]) < least:
-        order = list(calls)
-        random.shuffle(order)
-        for name in order:
-            if evict:
-                waste.add_(1)
-            before = time.perf_counter()
-            calls[name]()
-            took[name].append(time.perf_counter() - before)
-    return took
-
-
-def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
-    """Return the median ratio over rounds and its 90 % bootstrap interval."""
-    pairs = [a / b for a, b in zip(slow, fast, strict=True)]
-    source = random.Random(0)
-    medians = sorted(statistics.median(source.choices(pairs, k=len(pairs))) for _ in range(500))
-    return {
-        "median": round(statistics.median(pairs), 3),
-        "low": round(medians[25], 3),
-        "high": round(medians[474], 3),
-    }
-
-
 def limit(kind: str, data: torch.Tensor) -> float:
     """Return operations or bytes a second that this machine does at most just now."""
     found = library.kernels()
@@ -194,31 +162,21 @@ def measured(case: Case, budget_s: float, least: int, data: torch.Tensor) -> dic
     calls = calls_of(case)
     kind, work = case.work()
     most = limit(kind, data)
-    took = rounds(calls, budget_s, least, evict=case.decodes)
+    waste = torch.empty(EVICTED_BYTES // 4)
+    evict = partial(waste.add_, 1) if case.decodes else None
+    took = paired.rounds(calls, budget_s, least=least, most=MOST_ROUNDS, between=evict)
     most = max(most, limit(kind, data))
     row: dict[str, Any] = dataclasses.asdict(case)
     row |= {f"{name}_ms": round(1e3 * statistics.median(t), 3) for name, t in took.items()}
     for fast, slow in (("exact", "torch"), ("sparse", "torch"), ("sparse", "exact")):
         if fast in took:
-            row[f"{fast}/{slow}"] = ratio(took[slow], took[fast])
+            row[f"{fast}/{slow}"] = paired.ratio(took[slow], took[fast])
     if "torch32" in took:
-        row["best/torch32"] = ratio(took["torch32"], took.get("sparse", took["exact"]))
+        row["best/torch32"] = paired.ratio(took["torch32"], took.get("sparse", took["exact"]))
     row["exact_per_s"] = work / statistics.median(took["exact"])
     row["limit_per_s"] = most
     row["met"] = {name: row[name]["median"] >= bar for name, bar in case.bars.items()}
     return row | {"rounds": len(took["torch"])}
-
-
-def machine() -> dict[str, Any]:
-    """Return what the numbers depend on, the load of the machine included."""
-    found = library.kernels()
-    return {
-        "torch": torch.__version__,
-        "level": found and found.level,
-        "threads": torch.get_num_threads(),
-        "load": [round(load, 2) for load in os.getloadavg()],
-        "cpus": os.cpu_count(),
-    }
 
 
 def shown(rows: list[dict[str, Any]]) -> Table:
@@ -262,15 +220,15 @@ def main() -> None:
         lengths = {kind: tuple(arguments.lengths) for kind in KINDS}
     budget_s = arguments.budget_s or (1.0 if arguments.quick else 3.0)
     data, console = torch.ones(32 << 20), Console(stderr=arguments.json, width=WIDTH)
-    before, rows = machine(), []
+    before, rows = paired.machine(), []
     for case in cases(arguments.only, lengths):
         row = measured(case, budget_s, 3 if arguments.quick else 5, data)
         rows.append(row)
         console.print(f"{case}: {row['met']}", highlight=False)
     if arguments.json:
-        print(json.dumps({"before": before, "after": machine(), "rows": rows}, indent=2))
+        print(json.dumps({"before": before, "after": paired.machine(), "rows": rows}, indent=2))
     else:
-        console.print(shown(rows), before, machine())
+        console.print(shown(rows), before, paired.machine())
 
 
 if __name__ == "__main__":

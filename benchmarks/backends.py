@@ -17,16 +17,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import paired
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -156,41 +157,23 @@ def one(backend: str, name: str, rounds: int) -> dict[str, Any]:
         found = run(*inputs)
         prepare_s = time.perf_counter() - began
         after_mb = resident_mb()
-        pairs = [_pair(lambda: model(*inputs), lambda: run(*inputs)) for _ in range(rounds + 3)][3:]
-    ratios = [eager / mine for eager, mine in pairs]
-    low, high = interval(ratios)
+        calls: paired.Calls = {"eager": partial(model, *inputs), "mine": partial(run, *inputs)}
+        took = paired.rounds(calls, 0.0, least=rounds)
+    ratio = paired.ratio(took["eager"], took["mine"], share=0.95, resamples=1000)
     same = (found.argmax(-1) == expected.argmax(-1)).float().mean()
     return {
         "model": name,
         "backend": backend,
-        "eager_us": 1e6 * statistics.median(eager for eager, _ in pairs),
-        "us": 1e6 * statistics.median(mine for _, mine in pairs),
-        "speedup": statistics.median(ratios),
-        "interval": [low, high],
+        "eager_us": 1e6 * statistics.median(took["eager"]),
+        "us": 1e6 * statistics.median(took["mine"]),
+        "speedup": ratio["median"],
+        "interval": [ratio["low"], ratio["high"]],
         "resident_mb": after_mb - before_mb,
         "artifact_mb": None if size is None else size / 1e6,
         "error": float((found - expected).abs().max() / expected.abs().max()),
         "same_class": float(same),
         "prepare_s": prepare_s,
     }
-
-
-def _pair(eager: Run, mine: Run) -> tuple[float, float]:
-    """Return the seconds of one call of each, in an order drawn anew."""
-    took = {}
-    for name in random.sample(("eager", "mine"), 2):
-        call = eager if name == "eager" else mine
-        began = time.perf_counter()
-        call()
-        took[name] = time.perf_counter() - began
-    return took["eager"], took["mine"]
-
-
-def interval(ratios: list[float]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the median."""
-    source = random.Random(0)
-    medians = sorted(statistics.median(source.choices(ratios, k=len(ratios))) for _ in range(1000))
-    return medians[25], medians[974]
 
 
 def resident_mb() -> float:
