@@ -46,14 +46,19 @@ def dtypes(contract: Contract, operator: Operator) -> list[torch.dtype]:
     return [getattr(torch, name) for name in names if name in operator.dtypes]
 
 
+def _elements(case: Case) -> int:
+    return sum(each.numel() for each in case.tensors.values() if each is not None)
+
+
+@pytest.fixture
+def elements() -> Callable[[Case], int]:
+    return _elements
+
+
 @pytest.fixture
 def largest() -> float:
     """Elements that a case may have; fewer where an operator is interpreted."""
     return math.inf
-
-
-def elements(case: Case) -> int:
-    return sum(each.numel() for each in case.tensors.values() if each is not None)
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def outputs_fail(largest: float) -> Callable[[Operator], list[str]]:
         for workload in asked(contract, operator, "accuracy", "edge"):
             for dtype in dtypes(contract, operator):
                 case = contract.generate(workload, SEED, dtype)
-                if elements(case) > largest:
+                if _elements(case) > largest:
                     continue
                 with torch.no_grad():
                     found = contract.bind(target, case)(case.tensors)
@@ -91,7 +96,7 @@ def gradients_fail(largest: float) -> Callable[[Operator], list[str]]:
         for workload in asked(contract, operator, "accuracy"):
             for dtype in dtypes(contract, operator):
                 case = contract.generate(workload, SEED, dtype)
-                if elements(case) > largest:
+                if _elements(case) > largest:
                     continue
                 flowing = evaluate.cotangents(evaluate.natives(contract, case)[0], SEED, dtype)
                 found = evaluate.gradients(contract.bind(target, case), case, flowing)
@@ -126,7 +131,7 @@ def laws_fail(largest: float) -> Callable[[Operator], list[str]]:
         wrong = []
         for workload in asked(contract, operator, "accuracy"):
             case = contract.generate(workload, SEED, torch.float32)
-            if elements(case) > largest:
+            if _elements(case) > largest:
                 continue
             bound = contract.bind(target, case)
             for law in contract.laws:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+import torch
 
 from dougong import contracts
+from dougong.contracts.definition import Case
 from dougong.operator import Operator
 
 ELEMENTS = 20_000
@@ -16,19 +20,13 @@ def largest() -> float:
 
 
 @pytest.fixture(autouse=True)
-def _enough(request: pytest.FixtureRequest) -> None:
+def _enough(request: pytest.FixtureRequest, elements: Callable[[Case], int]) -> None:
     """Of a contract that is checked, half of the workloads at least must be small enough."""
     if "operator" not in request.fixturenames:
         return
     operator: Operator = request.getfixturevalue("operator")
     contract = contracts.contract(operator.contract)
     asked = contract.select("accuracy", contract.features_of(operator))
-    met = [work for work in asked if _size(contract, work) <= ELEMENTS]
+    cases = [contract.generate(work, 1, torch.float32) for work in asked]
+    met = [case for case in cases if elements(case) <= ELEMENTS]
     assert len(met) * 2 >= len(asked), f"{len(met)} of {len(asked)} workloads are met"
-
-
-def _size(contract, work) -> int:
-    import torch
-
-    case = contract.generate(work, 1, torch.float32)
-    return sum(each.numel() for each in case.tensors.values() if each is not None)
