@@ -27,12 +27,12 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from dougong_plugins.optimizer.adamw import adam_direction
-from dougong_plugins.optimizer.grouped import GroupedOptimizer, check_betas, check_rates
+from dougong_plugins.optimizer.matrices import MatrixOptimizer, follow_sides
 
 TINY = 1e-30
 
 
-class Shampoo(GroupedOptimizer):
+class Shampoo(MatrixOptimizer):
     """Shampoo for matrices, grafted on Adam, which steps for vectors.
 
     A parameter of more than two dimensions counts as the matrix (first, all others).
@@ -63,43 +63,33 @@ class Shampoo(GroupedOptimizer):
         most: int = 2048,
         maximize: bool = False,
     ) -> None:
-        check_rates(lr=lr, eps=eps, weight_decay=weight_decay)
-        check_betas(betas)
-        settings = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "every": every,
-            "most": most,
-            "maximize": maximize,
-        }
-        super().__init__(params, settings)
+        super().__init__(
+            params,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            every=every,
+            most=most,
+            maximize=maximize,
+        )
 
-    def update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        for p, g in zip(params, grads, strict=True):
-            t = self.count(p)
-            (m,), (v,) = self.states([p], "exp_avg"), self.states([p], "exp_avg_sq")
-            step = adam_direction(g, m, v, t, group["betas"], group["eps"])
-            matrix = g.flatten(1) if g.ndim > 1 else g
-            if matrix.ndim > 1 and max(matrix.shape) <= group["most"] and matrix.numel():
-                step = self._preconditioned(group, p, matrix, m.view_as(matrix), t, step.norm())
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-            p.sub_(step.view_as(p), alpha=group["lr"])
-
-    def _preconditioned(
-        self, group: dict[str, Any], p: Tensor, g_MN: Tensor, m_MN: Tensor, t: int, size: Tensor
+    def matrix_step(
+        self,
+        group: dict[str, Any],
+        state: dict[str, Any],
+        g_MN: Tensor,
+        m_MN: Tensor,
+        v_MN: Tensor,
+        t: int,
     ) -> Tensor:
-        """Return the preconditioned momentum, of the given norm."""
-        state, beta2 = self.state[p], group["betas"][1]
-        for name, moment in (("left", g_MN @ g_MN.mT), ("right", g_MN.mT @ g_MN)):
-            if name not in state:
-                state[name] = torch.zeros_like(moment)
-            state[name].lerp_(moment, 1 - beta2)
-            if t <= group["every"] or t % group["every"] == 0:
-                state[f"{name}_root"] = inverse_root(state[name], 4, group["eps"])
+        adam = adam_direction(g_MN, m_MN, v_MN, t, group["betas"], group["eps"])
+        follow_sides(state, g_MN, group["betas"][1])
+        if t <= group["every"] or t % group["every"] == 0:
+            for side in ("left", "right"):
+                state[f"{side}_root"] = inverse_root(state[side], 4, group["eps"])
         u_MN: Tensor = state["left_root"] @ m_MN @ state["right_root"]
-        grafted: Tensor = u_MN * (size / u_MN.norm().clamp_min(TINY))
+        grafted: Tensor = u_MN * (adam.norm() / u_MN.norm().clamp_min(TINY))
         return grafted
 
 

@@ -25,11 +25,10 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from dougong_plugins.optimizer.adamw import adam_direction
-from dougong_plugins.optimizer.grouped import GroupedOptimizer, check_betas, check_rates
+from dougong_plugins.optimizer.matrices import MatrixOptimizer, follow_sides
 
 
-class SOAP(GroupedOptimizer):
+class SOAP(MatrixOptimizer):
     """SOAP for matrices, Adam for vectors.
 
     A parameter of more than two dimensions counts as the matrix (first, all others).
@@ -60,39 +59,28 @@ class SOAP(GroupedOptimizer):
         most: int = 2048,
         maximize: bool = False,
     ) -> None:
-        check_rates(lr=lr, eps=eps, weight_decay=weight_decay)
-        check_betas(betas)
-        settings = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "every": every,
-            "most": most,
-            "maximize": maximize,
-        }
-        super().__init__(params, settings)
+        super().__init__(
+            params,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            every=every,
+            most=most,
+            maximize=maximize,
+        )
 
-    def update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        for p, g in zip(params, grads, strict=True):
-            t = self.count(p)
-            matrix = g.flatten(1) if g.ndim > 1 else g
-            (m,), (v,) = self.states([p], "exp_avg"), self.states([p], "exp_avg_sq")
-            if matrix.ndim > 1 and max(matrix.shape) <= group["most"] and matrix.numel():
-                step = self._rotated(group, p, matrix, m.view_as(matrix), v.view_as(matrix), t)
-            else:
-                step = adam_direction(g, m, v, t, group["betas"], group["eps"])
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-            p.sub_(step.view_as(p), alpha=group["lr"])
-
-    def _rotated(
-        self, group: dict[str, Any], p: Tensor, g_MN: Tensor, m_MN: Tensor, v_MN: Tensor, t: int
+    def matrix_step(
+        self,
+        group: dict[str, Any],
+        state: dict[str, Any],
+        g_MN: Tensor,
+        m_MN: Tensor,
+        v_MN: Tensor,
+        t: int,
     ) -> Tensor:
-        state, (beta1, beta2) = self.state[p], group["betas"]
-        for name, moment in (("left", g_MN @ g_MN.mT), ("right", g_MN.mT @ g_MN)):
-            if name not in state:
-                state[name] = torch.zeros_like(moment)
-            state[name].lerp_(moment, 1 - beta2)
+        beta1, beta2 = group["betas"]
+        follow_sides(state, g_MN, beta2)
         if "left_basis" not in state:
             state["left_basis"] = eigenbasis(state["left"])
             state["right_basis"] = eigenbasis(state["right"])
