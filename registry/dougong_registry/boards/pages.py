@@ -6,7 +6,14 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from dougong_registry.boards.rows import BoardSummary, OperatorRow, RunRow, SubmissionRow
+from dougong_registry.boards.rows import (
+    BoardSummary,
+    GateRow,
+    OperatorRow,
+    ReleaseRow,
+    RunRow,
+    SubmissionRow,
+)
 from dougong_registry.boards.upkeep_rows import NoticeRow
 
 
@@ -47,6 +54,43 @@ class VersionRow:
     yanked_reason: str
     submission_id: int
     submitter: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """One run in the history of an operator."""
+
+    id: str
+    version: str
+    outcome: str
+    hardware_class: str
+    summary: str
+    held_reason: str
+    recorded_at: dt.datetime
+    current: bool
+    stale: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPage:
+    """One operator as its page shows it."""
+
+    operator: OperatorRow
+    plugin_summary: str
+    install: str
+    metadata: dict[str, Any]
+    """Field by field, as `dougong.Operator` has them."""
+    current: tuple[RunRow, ...]
+    """In force, the newest first, with their scores."""
+    gates: tuple[GateRow, ...]
+    """Of the run that stands for the operator in lists."""
+    runs: tuple[RunLine, ...]
+    """A part of the history, the newest first."""
+    run_count: int
+    """Of the whole history."""
+    releases: tuple[ReleaseRow, ...]
+    notices: tuple[NoticeRow, ...]
+    """What became worse and is not mended yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

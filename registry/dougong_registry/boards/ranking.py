@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -54,24 +55,33 @@ def rank(entries: Sequence[Standing]) -> list[tuple[int, int]]:
     return [(row[0], row[-1]) for row in placed]
 
 
-def pareto(entries: Iterable[Standing]) -> tuple[ParetoPoint, ...]:
-    """Return error against speed, marking the points that no other one dominates."""
+def pareto(entries: Iterable[Standing], most: int | None = None) -> tuple[ParetoPoint, ...]:
+    """Return error against speed, marking the points that no other one dominates.
+
+    Args:
+        entries: What is ranked; what has no error is left out.
+        most: How many of the dominated points to return, the fastest; all of them without it.
+    """
     measured = sorted(
         (entry.relative_l2, -entry.speedup, entry.operator, entry.run_id)
         for entry in entries
         if entry.relative_l2 is not None
     )
-    points = []
-    fastest = 0.0
-    for relative_l2, slowness, operator, run_id in measured:
-        points.append(
-            ParetoPoint(
-                operator=operator,
-                run_id=run_id,
-                relative_l2=relative_l2,
-                speedup=-slowness,
-                on_frontier=-slowness > fastest,
-            )
+    best, fastest = set(), 0.0
+    for number, (_, slowness, *_names) in enumerate(measured):
+        if -slowness > fastest:
+            best.add(number)
+            fastest = -slowness
+    rest = sorted(row[1] for number, row in enumerate(measured) if number not in best)
+    slowest = rest[most - 1] if most is not None and len(rest) > most else math.inf
+    return tuple(
+        ParetoPoint(
+            operator=operator,
+            run_id=run_id,
+            relative_l2=relative_l2,
+            speedup=-slowness,
+            on_frontier=number in best,
         )
-        fastest = max(fastest, -slowness)
-    return tuple(points)
+        for number, (relative_l2, slowness, operator, run_id) in enumerate(measured)
+        if number in best or slowness <= slowest
+    )

@@ -85,7 +85,6 @@ def _older(torch: str, judge: str, edition: Edition) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-@functools.lru_cache(maxsize=256)
 def version_key(version: str) -> tuple[Version, ...]:
     """Return what versions are ordered by; of what is none, what is lowest."""
     try:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from dougong_registry.boards.pages import HistoryPoint
 from dougong_registry.web import charts
 
-DRAWN = 24
+DRAWN = 12
 """Scores drawn; the table has all."""
 
 

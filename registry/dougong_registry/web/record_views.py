@@ -14,7 +14,7 @@ from dougong_registry.boards.selectors.suites import suite_detail, suites_list
 from dougong_registry.web.paging import PAGE, given, page_number, page_or_404
 
 RECORDS = 20
-"""Contributions on a person's page; the API has all."""
+"""Of a person's contributions, plugins and submissions each, on one page."""
 
 
 @require_safe
@@ -29,10 +29,20 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_safe
 def person(request: HttpRequest, login: str) -> HttpResponse:
     """One person and what they published."""
+    number = page_number(request)
+    part = {"limit": RECORDS, "offset": RECORDS * (number - 1)}
     with page_or_404():
-        detail = person_detail(login, provider=given(request, "provider"), limit=PAGE)
-        record = person_record(detail.person.provider, detail.person.external_id, limit=RECORDS)
-    context = {"detail": detail, "person": detail.person, "record": record}
+        detail = person_detail(login, provider=given(request, "provider"), **part)
+        record = person_record(detail.person.provider, detail.person.external_id, **part)
+    person = detail.person
+    context = {
+        "detail": detail,
+        "person": person,
+        "record": record,
+        "page": number,
+        "more": max(record.standing.contributions, person.plugins, person.submissions)
+        > RECORDS * number,
+    }
     return render(request, "dougong/person.html", context)
 
 

@@ -20,6 +20,8 @@ BOARD_PAGE = 25
 CHOICES = 16
 """Values of a facet that a page offers: the commonest."""
 QUEUE = 100
+RUNS = 20
+"""Of an operator's history on one page."""
 
 
 class HtmxRequest(HttpRequest):
@@ -57,20 +59,22 @@ def operators(request: HttpRequest) -> HttpResponse:
 @require_safe
 def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
     """One operator: right, fast, how to use it, who stands behind it."""
+    number = page_number(request)
     with page_or_404():
-        detail = selectors.operator_detail(f"{provider}/{name}")
-        run_id = detail.operator.run_id
-        evidence = selectors.run_detail(run_id) if run_id else None
+        detail = selectors.operator_page(
+            f"{provider}/{name}", limit=RUNS, offset=RUNS * (number - 1)
+        )
     context = {
         "section": "operators",
         "detail": detail,
         "operator": detail.operator,
         "metadata": detail.metadata,
-        "current": [run for run in detail.runs if run.current],
-        "evidence": evidence,
+        "current": detail.current,
         "history": operator_history(detail.operator.name),
-        "has_board": any(run.current and run.official for run in detail.runs),
+        "has_board": any(run.official for run in detail.current),
         "kind": detail.operator.contract.partition("@")[0],
+        "page": number,
+        "more": detail.run_count > RUNS * number,
     }
     return render(request, "dougong/operator.html", context)
 

@@ -101,8 +101,8 @@ def test_forest_places_faster_right_of_the_baseline_and_slower_left() -> None:
     chart = charts.forest_chart([interval("fast", 2.0), interval("slow", 0.5)], title="t")
     wide = parse(chart)[0]
     fast, slow = (float(dot.get("cx", "nan")) for dot in wide.iter(f"{SVG}circle"))
-    one = next(line for line in wide.iter(f"{SVG}line") if line.get("class") == "one")
-    assert slow < float(one.get("x1", "nan")) < fast
+    one = next(line for line in wide.iter(f"{SVG}path") if line.get("class") == "one")
+    assert slow < float(one.get("d", "").removeprefix("M").split()[0]) < fast
 
 
 def test_forest_says_even_where_the_interval_holds_the_baseline() -> None:

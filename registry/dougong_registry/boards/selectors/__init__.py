@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dougong_registry.boards.selectors.home import home
-from dougong_registry.boards.selectors.operators import operator_detail
+from dougong_registry.boards.selectors.operators import operator_detail, operator_page
 from dougong_registry.boards.selectors.runs import run_detail
 from dougong_registry.boards.selectors.standings import board, board_stamp, boards_list
 from dougong_registry.boards.selectors.submissions import (
@@ -19,6 +19,7 @@ __all__ = [
     "boards_list",
     "home",
     "operator_detail",
+    "operator_page",
     "run_detail",
     "submission_detail",
     "submission_events",

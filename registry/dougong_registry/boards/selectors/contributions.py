@@ -58,13 +58,16 @@ def contributions_page(
     return page_of(rows, _row, order="-pk", limit=limit, cursor=cursor)
 
 
-def person_record(provider: str, external_id: str, *, limit: int = 50) -> PersonRecord:
+def person_record(
+    provider: str, external_id: str, *, limit: int = 50, offset: int = 0
+) -> PersonRecord:
     """Return what is recorded of one person; of a stranger, what the first role asks for.
 
     Args:
         provider: Of the identity.
         external_id: Of the identity.
         limit: Contributions at most.
+        offset: Contributions to skip.
     """
     # By the key itself, so that the newest are read off the index.
     identity = Identity.objects.filter(provider=provider, external_id=external_id)
@@ -75,7 +78,7 @@ def person_record(provider: str, external_id: str, *, limit: int = 50) -> Person
     sponsors = Sponsorship.objects.filter(**who).select_related("sponsor").order_by("-at", "-pk")
     return PersonRecord(
         standing=standing_of(provider, external_id),
-        contributions=tuple(map(_row, works[:limit])),
+        contributions=tuple(map(_row, works[offset : offset + limit])),
         acts=tuple(map(_act_row, acts[:limit])),
         sponsors=tuple(map(_sponsor_row, sponsors[:limit])),
     )

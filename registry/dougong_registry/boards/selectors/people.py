@@ -25,13 +25,16 @@ def people_list(*, limit: int = 100, offset: int = 0) -> tuple[PersonRow, ...]:
     return tuple(map(_row, known.order_by("login", "pk")[offset : offset + limit]))
 
 
-def person_detail(login: str, *, provider: str = "", limit: int = 50) -> PersonPage:
+def person_detail(
+    login: str, *, provider: str = "", limit: int = 50, offset: int = 0
+) -> PersonPage:
     """Return one person. A login is display text: whoever came first with it is shown.
 
     Args:
         login: As it is spelled.
         provider: `local`, `github`, ...; tells namesakes apart.
         limit: Plugins and submissions at most, each.
+        offset: Of each, how many to skip.
 
     Raises:
         Missing: there is nobody of this login.
@@ -45,8 +48,8 @@ def person_detail(login: str, *, provider: str = "", limit: int = 50) -> PersonP
         person=_row(chosen),
         namesakes=tuple(_row(each) for each in found if each.pk != chosen.pk),
         providers=tuple(chosen.providers.order_by("name").values_list("name", flat=True)),
-        plugins=plugins_list(owner=chosen.pk, limit=limit),
-        submissions=tuple(map(submission_row, submissions[:limit])),
+        plugins=plugins_list(owner=chosen.pk, limit=limit, offset=offset),
+        submissions=tuple(map(submission_row, submissions[offset : offset + limit])),
     )
 
 

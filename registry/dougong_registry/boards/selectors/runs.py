@@ -8,10 +8,21 @@ from django.db.models import Max, Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from dougong_ci.report.verdict import from_json
+from dougong_registry.boards.pages import RunLine
 from dougong_registry.boards.rows import GateRow, RunDetail, RunRow, ScoreRow
 from dougong_registry.fleet.editions import Edition, editions, stale_words
 from dougong_registry.problem import Missing
-from dougong_registry.runs.models import CONCLUSIVE, Run, Score
+from dougong_registry.runs.models import CONCLUSIVE, GateResult, Run, Score
+
+_LINE = {
+    "id": "verdict_id",
+    "version": "operator__release__version",
+    "outcome": "outcome",
+    "hardware_class": "hardware_class",
+    "summary": "summary",
+    "held_reason": "held_reason",
+    "recorded_at": "recorded_at",
+}
 
 
 def runs_with_scores() -> QuerySet[Run]:
@@ -41,6 +52,41 @@ def run_rows(runs: Iterable[Run]) -> tuple[RunRow, ...]:
     """Make rows of what `runs_with_scores` returned."""
     make = run_row_maker()
     return tuple(map(make, runs))
+
+
+def run_lines(
+    runs: QuerySet[Run], current: Iterable[RunRow], *, limit: int, offset: int = 0
+) -> tuple[RunLine, ...]:
+    """Return a part of runs as lines of a history, the newest first.
+
+    Args:
+        runs: All of the history.
+        current: Those of them in force, which say whether they are stale.
+        limit: Lines at most.
+        offset: Lines to skip.
+    """
+    stale = {run.id: run.stale for run in current}
+    rows = runs.order_by("-recorded_at", "-pk").values_list(*_LINE.values())[
+        offset : offset + limit
+    ]
+    return tuple(
+        RunLine(
+            **dict(zip(_LINE, row, strict=True)),
+            current=row[0] in stale,
+            stale=stale.get(row[0], ""),
+        )
+        for row in rows
+    )
+
+
+def gates_of(run_id: str) -> tuple[GateRow, ...]:
+    """Return the gates of a run as they are listed: what each measured is in the run itself."""
+    columns = ("name", "outcome", "required", "summary", "duration_s")
+    found = GateResult.objects.filter(run__verdict_id=run_id).order_by("position")
+    return tuple(
+        GateRow(**dict(zip(columns, row, strict=True)), measurements={})
+        for row in found.values_list(*columns)
+    )
 
 
 def run_row_maker() -> Callable[[Run], RunRow]:

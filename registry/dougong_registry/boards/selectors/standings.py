@@ -16,7 +16,7 @@ from dougong_registry.boards.ranking import (
     pareto,
     rank,
 )
-from dougong_registry.boards.rows import Board, BoardSummary, ParetoPoint, RankedRow, UnrankedRow
+from dougong_registry.boards.rows import Board, BoardSummary, RankedRow, UnrankedRow
 from dougong_registry.fleet.editions import Edition, editions, stale_words, version_key
 from dougong_registry.paging import PAGE_LIMIT, Page, page_of
 from dougong_registry.problem import Missing
@@ -29,7 +29,7 @@ from dougong_registry.suites.selectors import (
 
 ROWS = 100
 """Of a page of a board."""
-DRAWN = 60
+DRAWN = 40
 """Points drawn beside the frontier: the fastest; more would hide each other."""
 _KEY = ("contract", "suite", "hardware_class", "dtype", "mode")
 _SUMMARY = tuple(
@@ -122,7 +122,8 @@ def board(
     chosen = _choose(headings, hardware, dtype, mode, contract)
     places = Place.objects.filter(**{name: getattr(chosen, name) for name in _KEY})
     # All of the board is read once, for the ranks and the frontier; whole rows only of the page.
-    ranked = [Standing(*row) for row in places.filter(kind="ranked").values_list(*Standing._fields)]
+    rows = places.filter(kind="ranked").values_list(*Standing._fields)
+    ranked = list(map(Standing._make, rows))
     retired = state_on(days.get(chosen.suite)) == RETIRED
     # A retired board is not judged again, so nothing on it is said to be.
     now = {} if retired else editions()
@@ -133,7 +134,7 @@ def board(
         judged=chosen.ranked + chosen.unranked,
         rows=_ranked(rank(ranked)[offset : offset + limit], chosen, now),
         unranked=_unranked(places, limit, offset),
-        pareto=_drawn(pareto(ranked)),
+        pareto=pareto(ranked, DRAWN),
         suites=suites,
         retires_on=days.get(chosen.suite),
         retired=retired,
@@ -240,13 +241,6 @@ def _unranked(places: QuerySet[Place], limit: int, offset: int) -> tuple[Unranke
         UnrankedRow(**dict(zip(_UNRANKED, row, strict=True)))
         for row in rows.values_list(*_UNRANKED)[offset : offset + limit]
     )
-
-
-def _drawn(points: tuple[ParetoPoint, ...]) -> tuple[ParetoPoint, ...]:
-    """Keep the frontier and the fastest of the rest, in their order."""
-    rest = sorted((p.speedup for p in points if not p.on_frontier), reverse=True)
-    slowest = rest[DRAWN - 1] if len(rest) > DRAWN else 0.0
-    return tuple(p for p in points if p.on_frontier or p.speedup >= slowest)
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,10 @@ from dougong_registry.web import formats
 from dougong_registry.web.charts import labels, plane, svg
 from dougong_registry.web.charts.scale import Scale, log_scale, ratio_scale
 
+NAMED = 16
+"""Points with their name beside them, or the whole frontier where it is longer; the tooltip has
+every name."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ParetoPoint:
@@ -76,8 +80,8 @@ def _draw(
     places = [(across(max(point.error, across.low)), up(point.speedup)) for point in points]
     taken: list[labels.Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
     order = sorted(range(len(points)), key=lambda index: not points[index].on_frontier)
-    for index in order:
-        body.append(_mark(points[index], places[index], taken, area))
+    for count, index in enumerate(order):
+        body.append(_mark(points[index], places[index], taken, area, count < max(len(best), NAMED)))
     return svg.frame(layout, width, height, title=title, description=description, body=body)
 
 
@@ -91,7 +95,11 @@ def _line(best: Sequence[ParetoPoint], across: Scale, up: Scale, right: float) -
 
 
 def _mark(
-    point: ParetoPoint, place: tuple[float, float], taken: list[labels.Box], area: labels.Box
+    point: ParetoPoint,
+    place: tuple[float, float],
+    taken: list[labels.Box],
+    area: labels.Box,
+    named: bool,
 ) -> SafeString:
     x, y = place
     tip = (
@@ -104,7 +112,8 @@ def _mark(
         svg.node("circle", cx=x, cy=y, r=12, class_="target"),
         svg.node("circle", cx=x, cy=y, r=6.5 if point.on_frontier else 4.5, class_="dot"),
     ]
-    if spot := labels.free_spot(point.label, place, taken, area):
+    spot = labels.free_spot(point.label, place, taken, area) if named else None
+    if spot:
         label_x, label_y, anchor = spot
         marks.append(svg.text(label_x, label_y, point.label, "", anchor))
     kind = "on-frontier" if point.on_frontier else "dominated"

@@ -29,7 +29,7 @@ def node(name: str, *children: str, **attributes: str | float | None) -> SafeStr
             if value is not None
         ]
     )
-    inner = "".join([_escaped(child) for child in children])
+    inner = "".join([escaped(child) for child in children])
     return SafeString(f"<{name}{written}>{inner}</{name}>")
 
 
@@ -38,7 +38,8 @@ def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text as an element may hold it; what is safe already stays as it is."""
     if isinstance(text, SafeString) or not _UNUSUAL.search(text):
         return text
     return escape(_NOT_XML.sub("", text))
@@ -88,7 +89,7 @@ def link(href: str, *children: str) -> SafeString:
     The link is out of the tab order: the table below every chart has the same one.
     """
     if not href:
-        return join([SafeString(_escaped(child)) for child in children])
+        return join([SafeString(escaped(child)) for child in children])
     return node("a", *children, href=href, tabindex="-1")
 
 
