@@ -115,14 +115,14 @@ def _lane(restart: _Restart, scale: Scale, centre: float) -> SafeString:
     places = zip(scale.each(restart.samples_us), itertools.cycle(heights))
     dots = "".join([f"M{x:.1f}{height}" for x, height in places])
     middle, top, bottom = scale(restart.median_us), centre - 6, centre + 6
-    # Numbers only, and written in one piece: a page has a thousand of these lanes.
-    marks = (
+    # Numbers and our own words only, in one piece: a page has a thousand of these lanes.
+    return SafeString(
+        f'<g class="lane {restart.kind}"><g class="hit"><title>{restart.tip}</title>'
         f'<rect x="{scale.start:.1f}" y="{top:.1f}" width="{scale.end - scale.start:.1f}" '
         f'height="12" class="target"></rect><path d="{dots}" class="dots"></path>'
         f'<line x1="{middle:.1f}" y1="{top:.1f}" x2="{middle:.1f}" y2="{bottom:.1f}" '
-        'class="median"></line>'
+        'class="median"></line></g></g>'
     )
-    return svg.node("g", svg.hit(restart.tip, SafeString(marks)), class_=f"lane {restart.kind}")
 
 
 def _median(lane: Lane) -> str:
