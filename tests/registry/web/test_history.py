@@ -33,6 +33,22 @@ def test_history_names_release_and_torch_oldest_first(client: Client) -> None:
     assert "1.1.0 · torch 2.8.0: " in html
 
 
+def test_a_long_history_is_shown_twenty_at_a_time(client: Client, hub: Any) -> None:
+    submission = hub.submission("old")
+    operator = hub.operator(submission, "old/rms")
+    for minor in range(23):
+        hub.run(submission, operator, torch=f"2.{minor}.0", superseded=True, age_s=100 - minor)
+    standing = hub.run(submission, operator, torch="3.0.0")
+    parts = [get(client, f"/operators/old/rms/{page}") for page in ("", "?page=2", "?page=3")]
+    lines = [re.findall(r'/runs/(\w+)/"><code>', part) for part in parts]
+    assert [len(each) for each in lines] == [20, 4, 0]
+    assert len(set(lines[0] + lines[1])) == 24
+    assert lines[0][0] == standing.verdict_id
+    assert all("24 runs, newest first" in part for part in parts[:2])
+    assert "The history has no page 3." in parts[2]
+    assert all("Speed-up over the contract's baseline on" in part for part in parts)
+
+
 @pytest.mark.usefixtures("furnished")
 def test_one_verdict_is_no_history(client: Client) -> None:
     assert 'id="trend"' not in get(client, "/operators/dougong/torch-rms/")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -46,6 +47,18 @@ def test_a_namesake_is_not_taken_for_the_other(client: Client) -> None:
     assert "acme-rms" not in other
     assert "local:1" in other.partition("Also called")[2]
     get(client, "/people/ada/?provider=gitlab", status=404)
+
+
+def test_what_somebody_published_is_shown_twenty_at_a_time(client: Client, hub: Any) -> None:
+    for number in range(23):
+        hub.submission(f"plugin-{number:02}", age_s=number)
+    first, second = (get(client, f"/people/ada/{page}") for page in ("", "?page=2"))
+    shown = [re.findall(r'href="/plugins/(plugin-\d\d)/"', each) for each in (first, second)]
+    assert [len(set(each)) for each in shown] == [20, 3]
+    assert not set(shown[0]) & set(shown[1])
+    assert "20 of 23." in first
+    assert 'rel="next"' in first
+    assert 'rel="next"' not in second
 
 
 @pytest.mark.usefixtures("furnished")
