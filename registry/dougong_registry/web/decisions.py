@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dougong_ci.report.decision import FASTER, LOOKS, REGRESSED, Decision
+from dougong_registry.boards.rows import ScoreRow
 
 WORDS = {
     Decision.FASTER: "faster",
@@ -14,6 +17,17 @@ WORDS = {
 def word(decision: str) -> str:
     """Write a decision as a reader says it."""
     return WORDS[Decision(decision)]
+
+
+def decided(scores: Iterable[ScoreRow]) -> list[tuple[ScoreRow, str]]:
+    """Gather the scores that were decided alike, as (one of them, where: dtypes and modes)."""
+    alike: dict[tuple[str, int], list[ScoreRow]] = {}
+    for score in scores:
+        alike.setdefault((score.decision, score.restarts), []).append(score)
+    return [
+        (each[0], ", ".join(f"{score.dtype} · {score.mode}" for score in each))
+        for each in alike.values()
+    ]
 
 
 def rule() -> str:

@@ -115,6 +115,7 @@ def decision_meaning(row: ScoreRow | RankedRow) -> str:
 
 
 register.simple_tag(decisions.rule, name="decision_rule")
+register.filter("decided", decisions.decided)
 
 
 @register.simple_tag
