@@ -32,7 +32,7 @@ from dougong_ci.judge.memory import image
 from dougong_ci.judge.party import Party
 from dougong_ci.judge.request import Profile
 from dougong_ci.quality.learning import DIGITS, LESSONS, Lesson, Params, Run, gradients
-from dougong_ci.quality.rows import interval_95
+from dougong_ci.report.means import mean_of
 from dougong_ci.report.verdict import QualityRow
 from dougong_ci.runner.descent import READ, STEP
 from dougong_ci.runner.protocol import Fault
@@ -271,11 +271,4 @@ def _steps(lesson: Lesson, target: float, learnt: Learnt) -> int | None:
 
 def _measured(values: Sequence[float | None]) -> dict[str, Any]:
     """Return the values by start, their mean and its 95 % interval; of those that were reached."""
-    reached = [float(value) for value in values if value is not None]
-    low, high = interval_95(reached) if len(reached) > 1 else (None, None)
-    return {
-        "values": list(values),
-        "mean": statistics.fmean(reached) if reached else None,
-        "ci_low": low,
-        "ci_high": high,
-    }
+    return {"values": list(values), **dataclasses.asdict(mean_of(values))}

@@ -13,16 +13,6 @@ MARGIN = 0.02
 _T95 = (6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83, 1.81, 1.80, 1.78, 1.77, 1.76, 1.75)
 """One-sided 95 % points of Student's t with 1, 2, ... degrees of freedom; 1.75 beyond."""
 
-_T975 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
-"""Two-sided, likewise; 2.23 beyond."""
-
-
-def interval_95(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of at least two independent draws, by Student's t."""
-    n, mean = len(values), statistics.fmean(values)
-    half = _T975[min(n - 2, len(_T975) - 1)] * statistics.stdev(values) / math.sqrt(n)
-    return mean - half, mean + half
-
 
 def upper_95(differences: Sequence[float]) -> float:
     """Return the upper end of the one-sided 95 % interval of the mean, by Student's t.

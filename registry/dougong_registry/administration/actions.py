@@ -21,7 +21,7 @@ from dougong_registry.moderation.services import action_approve, action_propose
 from dougong_registry.people.models import Identity
 from dougong_registry.people.services import identity_ensure
 from dougong_registry.problem import Problem
-from dougong_registry.runs.models import GateResult, Score
+from dougong_registry.runs.models import GateResult, Lesson, Score
 
 
 class ReasonForm(ActionForm):
@@ -79,6 +79,10 @@ class ScoreInline(PartInline):
     model = Score
 
 
+class LessonInline(PartInline):
+    model = Lesson
+
+
 class GateInline(PartInline):
     model = GateResult
 
@@ -90,7 +94,7 @@ class RunAdmin(ActingAdmin):
     search_fields = ("verdict_id", "operator__name")
     # Megabytes of raw samples; the API gives them as they were signed.
     exclude = ("payload",)
-    inlines = (ScoreInline, GateInline)
+    inlines = (ScoreInline, LessonInline, GateInline)
     actions = ("hold", "let_stand")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

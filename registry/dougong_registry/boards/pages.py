@@ -57,6 +57,42 @@ class VersionRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LessonRow:
+    """What one optimizer made of one task: means over starts with their 95 % intervals."""
+
+    task: str
+    operator: str
+    algorithm: str
+    """What it says it is; empty where it does not say."""
+    distribution: str
+    version: str
+    hardware_class: str
+    run_id: str
+    starts: int
+    reached: int
+    final_loss: float
+    final_loss_low: float | None
+    final_loss_high: float | None
+    steps_to_target: float | None
+    steps_to_target_low: float | None
+    steps_to_target_high: float | None
+    ms_to_target: float | None
+    ms_to_target_low: float | None
+    ms_to_target_high: float | None
+    state_share: float | None
+    """Bytes that it keeps for each byte of parameters."""
+    retained: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Everybody who was trained on one task, the lowest final loss first."""
+
+    task: str
+    rows: tuple[LessonRow, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """One run in the history of an operator."""
 
@@ -82,6 +118,8 @@ class OperatorPage:
     """Field by field, as `dougong.Operator` has them."""
     current: tuple[RunRow, ...]
     """In force, the newest first, with their scores."""
+    lessons: tuple[LessonRow, ...]
+    """What an optimizer learnt in them."""
     gates: tuple[GateRow, ...]
     """Of the run that stands for the operator in lists."""
     runs: tuple[RunLine, ...]

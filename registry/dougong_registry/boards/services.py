@@ -15,6 +15,7 @@ from dougong_registry.boards.models import Heading, Place
 from dougong_registry.boards.ranking import MIN_COVERAGE
 from dougong_registry.plugins.models import OperatorName
 from dougong_registry.reruns.models import Rerun
+from dougong_registry.runs.lessons import teaches
 from dougong_registry.runs.models import Run, Score
 from dougong_registry.suites.selectors import retirement_dates
 
@@ -194,6 +195,8 @@ def standing(
         return "unofficial", f"judged under a suite that retired on {retires_on}"
     if not run.official:
         return "unofficial", "judged by a runner whose runs are shown but not ranked"
+    if coverage is None and teaches(run.contract):
+        return "unmeasured", "trained: what it reached is its measure, not a speed-up"
     if coverage is None:
         return "unmeasured", "accurate, but no speed was measured in this dtype and mode"
     if coverage < MIN_COVERAGE:

@@ -47,6 +47,7 @@ GUARDS: tuple[Guard, ...] = (
     *only_added_to("audit_entry", "the chain of hashes would break"),
     *only_added_to("submissions_jobevent", "it is what happened"),
     *only_added_to("runs_score", "it was computed from the samples of its run"),
+    *only_added_to("runs_lesson", "it was computed from the starts of its run"),
     *only_added_to("runs_gateresult", "it is what the judge found"),
     *only_added_to("plugins_operatorname", "names are never freed"),
     *only_added_to("plugins_operatorrecord", "it is what a sealed release says of itself"),

@@ -160,6 +160,47 @@ class Score(models.Model):
         return f"{self.speedup:.3f} ({self.dtype}, {self.mode})"
 
 
+class Lesson(models.Model):
+    """What an optimizer made of one task: means over starts, computed by the hub from each start.
+
+    The ends of an interval are null of fewer than two starts, a mean where no start got there.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="lessons")
+    task = models.CharField(max_length=32)
+    starts = models.PositiveIntegerField()
+    reached = models.PositiveIntegerField()
+    """How many of the starts reached the target."""
+    final_loss = models.FloatField()
+    final_loss_low = models.FloatField(null=True, blank=True)
+    final_loss_high = models.FloatField(null=True, blank=True)
+    steps_to_target = models.FloatField(null=True, blank=True)
+    steps_to_target_low = models.FloatField(null=True, blank=True)
+    steps_to_target_high = models.FloatField(null=True, blank=True)
+    ms_to_target = models.FloatField(null=True, blank=True)
+    ms_to_target_low = models.FloatField(null=True, blank=True)
+    ms_to_target_high = models.FloatField(null=True, blank=True)
+    state_share = models.FloatField(null=True, blank=True)
+    """Bytes that the optimizer keeps for each byte of parameters."""
+    retained = models.FloatField()
+    """Share of the way of plain momentum that it went."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "task"], name="lesson_unique"),
+            models.CheckConstraint(
+                condition=models.Q(starts__gte=1, reached__lte=models.F("starts")),
+                name="lesson_reached_of_starts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(retained__gte=0, retained__lte=1), name="lesson_retained_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.final_loss:.3f}"
+
+
 class GateResult(models.Model):
     """One gate of a run, for lists; its measurements stay in the payload."""
 

@@ -24,6 +24,7 @@ from dougong_registry.plugins.models import OperatorRecord
 from dougong_registry.problem import Conflict, Refused
 from dougong_registry.reruns.services import rerun_settle
 from dougong_registry.runs import verdicts
+from dougong_registry.runs.lessons import lessons_of
 from dougong_registry.runs.models import CONCLUSIVE, GateResult, Run, Runner, Score
 from dougong_registry.submissions.jobs import job_held, lease
 from dougong_registry.submissions.models import Job, Submission
@@ -271,6 +272,9 @@ def _save_parts(run: Run, verdict: Verdict, scores: Sequence[report.Score]) -> N
         )
         hold_to_columns(row)
         row.save(force_insert=True)
+    for lesson in lessons_of(run, verdict):
+        hold_to_columns(lesson)
+        lesson.save(force_insert=True)
     for score in scores:
         relative_l2, error_share = verdicts.worst_errors(verdict.accuracy, score.dtype)
         place = Score(

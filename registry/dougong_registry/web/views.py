@@ -99,6 +99,7 @@ def boards(request: HttpRequest) -> HttpResponse:
 def board(request: HttpRequest, contract: str) -> HttpResponse:
     """One board; the machine, dtype and mode are in the address."""
     number = page_number(request)
+    part = slice(BOARD_PAGE * (number - 1), BOARD_PAGE * number)
     with page_or_404():
         found = selectors.board(
             contract,
@@ -107,15 +108,18 @@ def board(request: HttpRequest, contract: str) -> HttpResponse:
             mode=given(request, "mode"),
             suite=given(request, "suite"),
             limit=BOARD_PAGE,
-            offset=BOARD_PAGE * (number - 1),
+            offset=part.start,
         )
     unranked = found.judged - found.ranked
+    trained = selectors.courses(contract, suite=found.suite, hardware_class=found.hardware_class)
     context = {
         "section": "boards",
         "board": found,
+        "courses": [(course, course.rows[part]) for course in trained],
         "unranked": unranked,
         "page": number,
-        "more": max(found.ranked, unranked) > BOARD_PAGE * number,
+        "more": max(found.ranked, unranked, *(len(course.rows) for course in trained))
+        > BOARD_PAGE * number,
     }
     return render(request, "dougong/board.html", context)
 

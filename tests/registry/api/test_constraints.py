@@ -26,7 +26,7 @@ from dougong_registry.moderation.services import action_propose
 from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Artifact, OperatorName, Release
 from dougong_registry.requests.models import Allowance, Reply
-from dougong_registry.runs.models import Run, Runner
+from dougong_registry.runs.models import Lesson, Run, Runner
 from dougong_registry.storage.models import Location
 
 NOW = timezone.now()
@@ -234,6 +234,14 @@ CHECKS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "score_mode_known": [("runs.score", {"mode": "dream"})],
     "score_decision_known": [("runs.score", {"decision": "maybe"})],
+    "lesson_reached_of_starts": [
+        ("runs.lesson", {"starts": 0, "reached": 0}),
+        ("runs.lesson", {"reached": 4}),
+    ],
+    "lesson_retained_share": [
+        ("runs.lesson", {"retained": 1.01}),
+        ("runs.lesson", {"retained": -0.1}),
+    ],
     "gate_result_outcome_known": [("runs.gateresult", {"outcome": "fine"})],
 }
 ALSO = {"submission_state_known": "submission_finished_has_time"}
@@ -295,6 +303,7 @@ FRESH: dict[str, dict[str, Any]] = {
     "runs.runner": {"name": "eves", "public_key": "another", "key_id": "another"},
     "runs.run": {"verdict_id": "another", "superseded_at": NOW},
     "runs.score": {"mode": "train"},
+    "runs.lesson": {"task": "another"},
     "runs.gateresult": {"position": 99},
 }
 """What a second row of each table must have of its own; without any one of it, it is refused."""
@@ -328,6 +337,9 @@ def full(ada, runner, job, verdict_of, wheel_of, upkeep, pull, exchanged):
         artifact=Artifact.objects.latest("pk"), uri=f"hf://datasets/acme/wheels@{COMMIT}/a.whl"
     )
     Allowance.objects.create(rate="read", sender="local:ada", full_at=NOW)
+    Lesson.objects.create(
+        run=Run.objects.latest("pk"), task="text", starts=3, reached=3, final_loss=2.5, retained=1.0
+    )
     upkeep(job)
     Reply.objects.create(identity=person, key="once", fingerprint=HEX)
     ledger(person)

@@ -64,13 +64,30 @@ def every_chart(name: str) -> dict[str, str]:
         "accuracy": charts.accuracy_chart(
             [charts.AccuracyMark(label=name, share=0.0, native_share=2.0, passed=True)], title=name
         ),
+        "training": charts.training_chart(
+            [
+                charts.TrainedPoint(label=name, steps=10, loss=0.1, note=name),
+                charts.TrainedPoint(label=name, steps=90, loss=0.3),
+            ],
+            title=name,
+        ),
         "timeline": charts.timeline_chart(
             [charts.Span(name=name, outcome="passed", duration_s=1.0)], title=name
         ),
     }
 
 
-KINDS = ["forest", "pareto", "kept", "strip", "accuracy", "timeline", "heatmap", "memory"]
+KINDS = [
+    "forest",
+    "pareto",
+    "kept",
+    "strip",
+    "accuracy",
+    "timeline",
+    "heatmap",
+    "memory",
+    "training",
+]
 
 
 def parse(chart: str) -> list[ET.Element]:
@@ -184,3 +201,24 @@ def test_timeline_is_as_wide_as_the_gates_took_long() -> None:
     first, second, third = (float(r.get("width", "nan")) for r in wide.iter(f"{SVG}rect"))
     assert third < first < second
     assert (second - third) / (first - third) == pytest.approx(3, rel=0.01)
+
+
+def test_training_marks_what_nothing_beats_on_both() -> None:
+    points = [
+        charts.TrainedPoint(label=label, steps=steps, loss=loss)
+        for label, steps, loss in (("quick", 10, 0.2), ("low", 40, 0.1), ("neither", 40, 0.3))
+    ]
+    for plot in parse(charts.training_chart(points, title="t")):
+        groups = [g for g in plot.iter(f"{SVG}g") if "point" in (g.get("class") or "")]
+        kinds = {g.findtext(f".//{SVG}title", "").split(":")[0]: g.get("class") for g in groups}
+        assert kinds == {
+            "quick": "point on-frontier",
+            "low": "point on-frontier",
+            "neither": "point dominated",
+        }
+        places = {
+            g.findtext(f".//{SVG}title", "").split(":")[0]: g.find(f".//{SVG}circle")
+            for g in groups
+        }
+        assert float(places["quick"].get("cx")) < float(places["low"].get("cx"))
+        assert float(places["low"].get("cy")) > float(places["quick"].get("cy"))

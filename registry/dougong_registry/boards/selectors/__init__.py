@@ -12,11 +12,13 @@ from dougong_registry.boards.selectors.submissions import (
     submission_state,
     submissions_recent,
 )
+from dougong_registry.boards.selectors.training import courses
 
 __all__ = [
     "board",
     "board_stamp",
     "boards_list",
+    "courses",
     "home",
     "operator_detail",
     "operator_page",

@@ -12,6 +12,7 @@ from dougong_registry.boards.selectors.runs import (
     run_rows,
     runs_with_scores,
 )
+from dougong_registry.boards.selectors.training import lessons_learnt
 from dougong_registry.boards.selectors.upkeep import notices_standing
 from dougong_registry.plugins.models import OperatorRecord, Release
 from dougong_registry.problem import Missing
@@ -78,6 +79,7 @@ def operator_page(name: str, *, limit: int, offset: int = 0) -> OperatorPage:
         install=_install(release),
         metadata=history[0].metadata,
         current=current,
+        lessons=lessons_learnt(row.contract, (run.id for run in current)),
         gates=gates_of(row.run_id),
         runs=run_lines(runs, current, limit=limit, offset=offset),
         run_count=runs.count(),

@@ -14,6 +14,7 @@ from dougong_registry.web.charts.memory import MemoryPoint, memory_chart
 from dougong_registry.web.charts.pareto import ParetoPoint, pareto_chart
 from dougong_registry.web.charts.strip import Lane, strip_chart
 from dougong_registry.web.charts.timeline import Span, timeline_chart
+from dougong_registry.web.charts.training import TrainedPoint, training_chart
 
 __all__ = [
     "AccuracyMark",
@@ -25,6 +26,7 @@ __all__ = [
     "ParetoPoint",
     "Span",
     "Tile",
+    "TrainedPoint",
     "accuracy_chart",
     "columns_chart",
     "forest_chart",
@@ -34,4 +36,5 @@ __all__ = [
     "pareto_chart",
     "strip_chart",
     "timeline_chart",
+    "training_chart",
 ]

@@ -26,7 +26,15 @@ from dougong_registry.boards.rows import (
     SubmissionDetail,
     SubmissionRow,
 )
-from dougong_registry.web import case_figures, decisions, evidence, figures, formats, history
+from dougong_registry.web import (
+    case_figures,
+    decisions,
+    evidence,
+    figures,
+    formats,
+    history,
+    training,
+)
 
 register = template.Library()
 
@@ -41,6 +49,9 @@ register.filter("speed_grid", case_figures.speed_grid)
 register.filter("memory_points", case_figures.memory_points)
 register.filter("longest_series", history.longest_series)
 register.filter("drawn", evidence.drawn)
+register.filter("final_loss", training.final_loss)
+register.filter("steps_to_target", training.steps_to_target)
+register.filter("time_to_target", training.time_to_target)
 register.filter("resources", evidence.resources)
 register.filter("restart_rows", evidence.restart_rows)
 for chart in (
@@ -53,6 +64,7 @@ for chart in (
     case_figures.heatmap_chart,
     case_figures.memory_chart,
     history.history_chart,
+    training.course_chart,
     figures.gates_chart,
     figures.samples_chart,
     figures.accuracy_chart,

@@ -1,0 +1,81 @@
+"""What optimizers learnt: by task on the board of their contract, and one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from django.db.models import QuerySet
+
+from dougong_registry.boards.pages import Course, LessonRow
+from dougong_registry.runs.lessons import teaches
+from dougong_registry.runs.models import Lesson
+
+_COLUMNS = {
+    "task": "task",
+    "operator": "run__operator__name",
+    "algorithm": "run__operator__variant",
+    "distribution": "run__operator__release__plugin__name",
+    "version": "run__operator__release__version",
+    "hardware_class": "run__hardware_class",
+    "run_id": "run__verdict_id",
+    **{
+        name: name
+        for name in (
+            "starts",
+            "reached",
+            "final_loss",
+            "final_loss_low",
+            "final_loss_high",
+            "steps_to_target",
+            "steps_to_target_low",
+            "steps_to_target_high",
+            "ms_to_target",
+            "ms_to_target_low",
+            "ms_to_target_high",
+            "state_share",
+            "retained",
+        )
+    },
+}
+
+
+def courses(contract: str, *, suite: str, hardware_class: str) -> tuple[Course, ...]:
+    """Return, by task, the official runs in force that passed; none of a contract without lessons.
+
+    Args:
+        contract: Whose board.
+        suite: `<contract>/<version>`; losses of different suites are never compared.
+        hardware_class: Times of different machines are never compared.
+    """
+    if not teaches(contract):
+        return ()
+    lessons = Lesson.objects.filter(
+        run__contract=contract,
+        run__suite=suite,
+        run__hardware_class=hardware_class,
+        run__official=True,
+        run__superseded_at__isnull=True,
+        run__outcome="passed",
+        run__held_reason="",
+        run__submission__publishes=True,
+    )
+    rows = _rows(lessons.order_by("task", "final_loss", "pk"))
+    return tuple(
+        Course(task=task, rows=tuple(found)) for task, found in groupby(rows, lambda row: row.task)
+    )
+
+
+def lessons_learnt(contract: str, run_ids: Iterable[str]) -> tuple[LessonRow, ...]:
+    """Return the lessons of some runs, by task."""
+    if not teaches(contract):
+        return ()
+    lessons = Lesson.objects.filter(run__verdict_id__in=list(run_ids))
+    return tuple(_rows(lessons.order_by("task", "run__hardware_class", "pk")))
+
+
+def _rows(lessons: QuerySet[Lesson]) -> list[LessonRow]:
+    return [
+        LessonRow(**dict(zip(_COLUMNS, row, strict=True)))
+        for row in lessons.values_list(*_COLUMNS.values())
+    ]
