@@ -8,12 +8,8 @@ from collections.abc import Sequence
 from django.utils.safestring import SafeString
 
 from dougong_registry.web import formats
-from dougong_registry.web.charts import labels, plane, svg
+from dougong_registry.web.charts import crowd, labels, plane, svg
 from dougong_registry.web.charts.scale import Scale, log_scale, ratio_scale
-
-NAMED = 16
-"""Points with their name beside them, or the whole frontier where it is longer; the tooltip has
-every name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +73,20 @@ def _draw(
         titles=("relative error → worse", "speed-up ↑ better"),
     )
     body.append(_line(best, across, up, right))
-    places = [(across(max(point.error, across.low)), up(point.speedup)) for point in points]
-    taken: list[labels.Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
-    order = sorted(range(len(points)), key=lambda index: not points[index].on_frontier)
-    for count, index in enumerate(order):
-        body.append(_mark(points[index], places[index], taken, area, count < max(len(best), NAMED)))
+    body += crowd.crowd(
+        [
+            crowd.Mark(
+                x=across(max(point.error, across.low)),
+                y=up(point.speedup),
+                label=point.label,
+                tip=_tip(point),
+                leads=point.on_frontier,
+                href=point.href,
+            )
+            for point in points
+        ],
+        area,
+    )
     return svg.frame(layout, width, height, title=title, description=description, body=body)
 
 
@@ -94,27 +99,9 @@ def _line(best: Sequence[ParetoPoint], across: Scale, up: Scale, right: float) -
     return svg.node("path", d=f"{path}H{right:.1f}", class_="frontier")
 
 
-def _mark(
-    point: ParetoPoint,
-    place: tuple[float, float],
-    taken: list[labels.Box],
-    area: labels.Box,
-    named: bool,
-) -> SafeString:
-    x, y = place
+def _tip(point: ParetoPoint) -> str:
     tip = (
         f"{point.label}: {formats.ratio(point.speedup)}, "
         f"relative error {formats.scientific(point.error)}"
     )
-    if point.note:
-        tip = f"{tip}. {point.note}"
-    marks = [
-        svg.node("circle", cx=x, cy=y, r=12, class_="target"),
-        svg.node("circle", cx=x, cy=y, r=6.5 if point.on_frontier else 4.5, class_="dot"),
-    ]
-    spot = labels.free_spot(point.label, place, taken, area) if named else None
-    if spot:
-        label_x, label_y, anchor = spot
-        marks.append(svg.text(label_x, label_y, point.label, "", anchor))
-    kind = "on-frontier" if point.on_frontier else "dominated"
-    return svg.node("g", svg.link(point.href, svg.hit(tip, *marks)), class_=f"point {kind}")
+    return f"{tip}. {point.note}" if point.note else tip

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from django.utils.safestring import SafeString
 
 from dougong_registry.web import formats
-from dougong_registry.web.charts import labels, svg
+from dougong_registry.web.charts import crowd, labels, svg
 from dougong_registry.web.charts.scale import Scale, decade_ticks, log_scale, time_scale, time_ticks
-
-NAMED = 16
-"""Points with their name beside them, or all of the frontier where it is longer."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +70,21 @@ def _draw(
     across = log_scale([point.steps for point in points], left + 12, right - 12)
     up = time_scale([point.loss for point in points], bottom, top)
     body = _axes(across, up, area)
-    places = [(across(point.steps), up(point.loss)) for point in points]
-    taken: list[labels.Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
-    order = sorted(range(len(points)), key=lambda at: (points[at] not in best, points[at].loss))
-    for count, at in enumerate(order):
-        named = count < max(len(best), NAMED)
-        body.append(_mark(points[at], points[at] in best, places[at], taken, area, named=named))
+    body += crowd.crowd(
+        [
+            crowd.Mark(
+                x=across(point.steps),
+                y=up(point.loss),
+                label=point.label,
+                tip=_tip(point),
+                leads=point in best,
+                href=point.href,
+            )
+            for point in sorted(points, key=lambda point: point.loss)
+        ],
+        area,
+        falling=True,
+    )
     return svg.frame(layout, width, height, title=title, description=description, body=body)
 
 
@@ -97,26 +103,6 @@ def _axes(across: Scale, up: Scale, area: labels.Box) -> list[SafeString]:
     return body
 
 
-def _mark(
-    point: TrainedPoint,
-    leads: bool,
-    place: tuple[float, float],
-    taken: list[labels.Box],
-    area: labels.Box,
-    *,
-    named: bool,
-) -> SafeString:
-    x, y = place
+def _tip(point: TrainedPoint) -> str:
     tip = f"{point.label}: {point.steps:,.0f} steps, loss {formats.three_digits(point.loss)}"
-    if point.note:
-        tip = f"{tip}. {point.note}"
-    marks = [
-        svg.node("circle", cx=x, cy=y, r=12, class_="target"),
-        svg.node("circle", cx=x, cy=y, r=6.5 if leads else 4.5, class_="dot"),
-    ]
-    spot = labels.free_spot(point.label, place, taken, area, falling=True) if named else None
-    if spot:
-        label_x, label_y, anchor = spot
-        marks.append(svg.text(label_x, label_y, point.label, "", anchor))
-    kind = "on-frontier" if leads else "dominated"
-    return svg.node("g", svg.link(point.href, svg.hit(tip, *marks)), class_=f"point {kind}")
+    return f"{tip}. {point.note}" if point.note else tip
