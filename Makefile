@@ -18,6 +18,8 @@ up: $(VENV)/.installed-run ## Install everything, start the hub, submit and judg
 
 ##@ Work on it
 # A thread each: workers that wait for each other's threads in torch take four times as long.
+# Compiled modules are kept, whatever a container says: the suite starts hundreds of interpreters.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev ## Install everything and run the whole suite (CPU, no network)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_FLAGS)
 	$(BIN)/python -m pytest -m alone $(PYTEST_FLAGS) || [ $$? = 5 ] # 5: none of those asked for
