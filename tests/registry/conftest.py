@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,3 +58,15 @@ def _emptied(request: pytest.FixtureRequest):
     from dougong_registry.guards.install import lift
 
     lift(connection)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file as `dougong-hub migrate` leaves it, to be copied: it takes seconds to make."""
+    home = tmp_path_factory.mktemp("migrated")
+    file = home / "hub.sqlite3"
+    env = {**os.environ, "DOUGONG_HOME": str(home), "DOUGONG_DATABASE_URL": f"sqlite:///{file}"}
+    command = [sys.executable, "-m", "dougong_registry", "migrate", "-v", "0"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return file

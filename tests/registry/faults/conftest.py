@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -14,11 +15,11 @@ from dougong_registry.serve.supervisor import Supervisor
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(tmp_path, migrated):
     """A database file of the test's own, or a database on the server of the environment."""
     url = os.environ.get("DOUGONG_DATABASE_URL", "")
     if not url.startswith("postgres"):
-        yield f"sqlite:///{tmp_path / 'hub.sqlite3'}"
+        yield f"sqlite:///{shutil.copy(migrated, tmp_path)}"
         return
     import psycopg
 
