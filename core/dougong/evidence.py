@@ -10,9 +10,9 @@ import dataclasses
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dougong.errors import EvidenceError
 from dougong.home import state_folder
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dougong.catalogue import Entry
 
 SCHEMA = "dougong.verdict/1"
+Row = TypeVar("Row")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _OPERATOR = re.compile(r"[a-z0-9][a-z0-9_.-]{0,38}/[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -124,6 +125,25 @@ def every() -> Iterator[str]:
         except (EvidenceError, OSError, UnicodeDecodeError):
             continue
         yield text
+
+
+def in_folders(folders: Sequence[Path], read: Callable[[bytes], Row | None]) -> Iterator[Row]:
+    """Give what is stored under some folders (`<plugin>/verdicts/*.json`), by path.
+
+    Args:
+        folders: Searched to any depth.
+        read: Makes a row of one verdict; None where it is of no interest.
+
+    Raises:
+        EvidenceError: a file is no verdict; the message names it.
+    """
+    for path in sorted(path for folder in folders for path in folder.rglob("verdicts/**/*.json")):
+        try:
+            row = read(path.read_bytes())
+        except EvidenceError as error:
+            raise EvidenceError(f"{path}: {error}") from error
+        if row is not None:
+            yield row
 
 
 def verdicts_on(entry: Entry, device: str | None = None) -> tuple[Record, ...]:

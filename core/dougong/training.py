@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dougong import evidence
 from dougong.errors import EvidenceError
 
 CONTRACT = "optimizer.train@1"
@@ -138,13 +139,7 @@ def in_folders(folders: Sequence[Path]) -> Iterator[Trained]:
     Raises:
         EvidenceError: a file is no verdict; the message names it.
     """
-    for path in sorted(path for folder in folders for path in folder.rglob("verdicts/**/*.json")):
-        try:
-            row = read(path.read_bytes())
-        except EvidenceError as error:
-            raise EvidenceError(f"{path}: {error}") from error
-        if row is not None:
-            yield row
+    return evidence.in_folders(folders, read)
 
 
 def board(rows: Iterable[Trained]) -> tuple[Trained, ...]:

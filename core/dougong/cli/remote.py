@@ -22,7 +22,7 @@ def board(
         str | None,
         typer.Argument(
             help="Contract: norm.rms@1; newest if unversioned. `optimizer`: what each trains. "
-            "Without: every board."
+            "`backend`: how each runs trained models. Without: every board."
         ),
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, ...")] = None,
@@ -31,16 +31,21 @@ def board(
     hub: HubOption = None,
     folders: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="With `optimizer`: read the verdicts stored under a folder."),
+        typer.Option(
+            "--from", help="With `optimizer`, `backend`: read the verdicts stored under a folder."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show how the operators of a contract compare: ranks, speed-ups, 95% intervals."""
-    from dougong.cli import training
+    from dougong.cli import backends, training
     from dougong.cli.output import print_json
 
     if contract in ("optimizer", "optimizer.train", "optimizer.train@1"):
         training.show(hub, folders or [], json=json)
+        return
+    if contract == "backend":
+        backends.show(hub, folders or [], json=json)
         return
 
     if contract is None:

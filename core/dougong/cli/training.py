@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ def show(url: str | None, folders: Sequence[Path], *, json: bool) -> None:
         EvidenceError: a folder holds what is no verdict.
     """
     from dougong import training
+    from dougong.cli.gathering import gathered
     from dougong.cli.output import print_json
 
-    where, found = _found(url, folders)
+    where, found = gathered(url, folders, training.CONTRACT, training.read)
     rows = training.board(found)
     if json:
         counts = {
@@ -32,26 +33,6 @@ def show(url: str | None, folders: Sequence[Path], *, json: bool) -> None:
         print_json({"source": where, **counts, "rows": [dataclasses.asdict(row) for row in rows]})
     else:
         _print(where, rows)
-
-
-def _found(url: str | None, folders: Sequence[Path]) -> tuple[str, Iterable[Trained]]:
-    from dougong import evidence, training
-    from dougong.errors import EvidenceError
-    from dougong.hub import Hub
-
-    if folders:
-        for folder in folders:
-            if not folder.is_dir():
-                raise EvidenceError(f"--from must be a folder, got {str(folder)!r}")
-        return ", ".join(map(str, folders)), training.in_folders(folders)
-    client = Hub.configured(url)
-    if client is None:
-        rows = [row for text in evidence.every() if (row := training.read(text)) is not None]
-        return "no hub is set; the verdicts on this machine", rows
-    with client:
-        texts = [client.verdict(run.id) for run in client.runs(contract=training.CONTRACT)]
-        rows = [row for text in texts if (row := training.read(text)) is not None]
-        return f"hub {client.url}", rows
 
 
 def _print(where: str, rows: Sequence[Trained]) -> None:
