@@ -1,7 +1,9 @@
 """ExecuTorch as an inference backend.
 
 Adapter of executorch (BSD-3-Clause), versions >=1.5,<2. Differs: what XNNPACK can run is given to
-it, the rest runs on ExecuTorch's portable kernels.
+it, the rest runs on ExecuTorch's portable kernels; means over several dimensions are taken one
+dimension at a time, and global pooling and group norm are made of these, because upstream's own
+round several times as much as torch's.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from executorch.exir import to_edge_transform_and_lower
 from executorch.runtime import Runtime
 from torch import Tensor, nn
 
+from contrib_executorch.means import DECOMPOSITIONS
+
 
 def lowered(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> bytes:
     """Export a model and lower it to a program, weights included: what a `.pte` file holds.
@@ -24,6 +28,7 @@ def lowered(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> bytes:
     """
     with torch.no_grad():
         exported = torch.export.export(model, example_inputs)
+        exported = exported.run_decompositions(dict(DECOMPOSITIONS))
         edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
         return bytes(edge.to_executorch().buffer)
 
