@@ -39,5 +39,5 @@ def muon(params: ParamsT) -> Optimizer:
 
 
 def adafactor(params: ParamsT) -> Optimizer:
-    """Make Adafactor at a relative step of 0.1."""
-    return Adafactor(params, lr=0.1)
+    """Make Adafactor at a relative step of 0.05."""
+    return Adafactor(params, lr=0.05)
