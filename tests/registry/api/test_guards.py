@@ -19,7 +19,7 @@ from dougong_registry.people.models import ApiToken, Identity
 from dougong_registry.plugins.models import Release
 from dougong_registry.publishing.models import Publisher
 from dougong_registry.reruns.models import Rerun
-from dougong_registry.runs.models import Run, Runner
+from dougong_registry.runs.models import Lesson, Run, Runner
 from dougong_registry.storage.models import Location
 from dougong_registry.submissions.models import Job
 
@@ -44,6 +44,9 @@ def published(ada, runner, job, verdict_of, upkeep, pull, exchanged):
     person = Identity.objects.get(login="ada")
     action_propose(
         kind="run.hold", target=Run.objects.get().verdict_id, reason="why", proposer=person
+    )
+    Lesson.objects.create(
+        run=Run.objects.get(), task="text", starts=3, reached=2, final_loss=2.5, retained=1.0
     )
     upkeep(job)
     maintainer = Identity.objects.create(external_id="mia", login="mia")
