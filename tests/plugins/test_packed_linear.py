@@ -11,9 +11,15 @@ from torch import nn
 from torch.nn import functional
 
 import dougong
-from dougong_plugins.transform.packed_linear import PackedLinear
+from dougong_plugins.transform import packed_linear
+from dougong_plugins.transform.packed_linear import PackedLinear, can_pack
 
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+BFLOAT16 = pytest.mark.skipif(
+    not can_pack(torch.bfloat16), reason="this processor packs no bfloat16"
+)
+DTYPES = pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.bfloat16, marks=BFLOAT16)], ids=str
+)
 
 
 def network(dtype=torch.float32):
@@ -65,13 +71,28 @@ def test_other_weights_can_be_loaded():
             made.load_state_dict({})
 
 
-def test_a_packed_model_can_change_its_dtype_but_not_its_device():
+def test_where_the_processor_packs_no_bfloat16_it_is_said_and_nothing_is_lost(monkeypatch):
+    monkeypatch.setattr(packed_linear, "can_pack", lambda dtype: dtype is torch.float32)
+    with pytest.raises(ValueError, match=r"no nn\.Linear.*AVX-512BW"):
+        packed(network(torch.bfloat16))
+    made, x = packed(network()), torch.randn(5, 48)
+    with pytest.raises(ValueError, match=r"AVX-512BW.*keep the packed model in float32"):
+        copy.deepcopy(made).bfloat16()
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), network()(x))
+
+
+def test_a_packed_model_cannot_change_to_a_dtype_that_is_never_packed():
+    with pytest.raises(ValueError, match="pack then"):
+        packed(network()).half()
+
+
+@BFLOAT16
+def test_a_packed_model_can_change_its_dtype():
     made, x = packed(network()), torch.randn(5, 48)
     low = copy.deepcopy(made).bfloat16()
     with torch.no_grad():
         torch.testing.assert_close(low(x.bfloat16()), network(torch.bfloat16)(x.bfloat16()))
-    with pytest.raises(ValueError, match="pack then"):
-        made.half()
 
 
 def test_a_gradient_reaches_the_input():

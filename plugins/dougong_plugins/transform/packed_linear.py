@@ -17,8 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 DTYPES = (torch.float32, torch.bfloat16)
+NO_BFLOAT16 = "oneDNN packs bfloat16 only where the processor has AVX-512BW or avx_ne_convert"
 _READS_WEIGHTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
 """Modules of torch that hand the weights of their linear layers to a kernel of their own."""
+
+
+def can_pack(dtype: torch.dtype) -> bool:
+    """Say whether this processor has packed weights of a dtype: float32 everywhere."""
+    if dtype is torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype in DTYPES
 
 
 class PackedLinear(nn.Module):
@@ -72,6 +80,8 @@ class PackedLinear(nn.Module):
                 f"packed weights must be float32 or bfloat16 on the cpu, got {weight.dtype} on "
                 f"{weight.device}; move or convert the model first and pack then"
             )
+        if not can_pack(weight.dtype):
+            raise ValueError(f"{NO_BFLOAT16}; keep the packed model in float32")
         self._pack(weight)
         return self
 
@@ -125,7 +135,8 @@ def packed_linear(model: nn.Module, *, calibration: Any = None) -> nn.Module:
         language model's head with its embedding, are its own from then on.
 
     Raises:
-        ValueError: the model has no `nn.Linear` that can be packed, or this torch has no oneDNN.
+        ValueError: the model has no `nn.Linear` that can be packed, in bfloat16 for want of
+            AVX-512BW or avx_ne_convert; or this torch has no oneDNN.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's
         raise ValueError("packed-linear needs oneDNN, which this build of torch has not")
@@ -134,9 +145,9 @@ def packed_linear(model: nn.Module, *, calibration: Any = None) -> nn.Module:
     made = copy.deepcopy(model)
     packed = sum(_pack_children(module) for module in list(made.modules()))
     if not packed:
-        raise ValueError(
-            f"{type(model).__name__} has no nn.Linear of float32 or bfloat16 on the cpu to pack"
-        )
+        why = "" if can_pack(torch.bfloat16) else f"; {NO_BFLOAT16}"
+        name = type(model).__name__
+        raise ValueError(f"{name} has no nn.Linear of float32 or bfloat16 on the cpu to pack{why}")
     return made
 
 
@@ -157,4 +168,4 @@ def _can_be_packed(linear: nn.Linear) -> bool:
     # Hooks would be lost, and with them whatever they do.
     hooked = linear._forward_hooks or linear._forward_pre_hooks
     weight = linear.weight
-    return not hooked and weight.dtype in DTYPES and weight.is_cpu and weight.numel() > 0
+    return not hooked and can_pack(weight.dtype) and weight.is_cpu and weight.numel() > 0
