@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import no file that marks none where those that run alone are asked for, a dozen in all."""
+    """Import no file that marks none where those that run alone are asked for."""
     if config.option.markexpr != "alone" or not collection_path.match("test_*.py"):
         return None
     return "mark.alone" not in collection_path.read_text("utf-8") or None

@@ -176,15 +176,6 @@ def _middle(restarts: Sequence[Sequence[float]]) -> float:
     return statistics.median(statistics.median(rounds) for rounds in restarts)
 
 
-def in_folders(folders: Sequence[Path]) -> Iterator[Judged]:
-    """Give what is stored under some folders (`<plugin>/verdicts/*.json`), by path.
-
-    Raises:
-        EvidenceError: a file is no verdict; the message names it.
-    """
-    return evidence.in_folders(folders, read)
-
-
 def measured(folders: Sequence[Path]) -> tuple[Measured, ...]:
     """Return what `benchmarks/backends.py` found, from every `backends.json` under some folders.
 
@@ -212,12 +203,7 @@ def _measured(row: Mapping[str, Any]) -> Measured:
 
 def board(rows: Iterable[Judged]) -> tuple[Judged, ...]:
     """Return the newest row of each backend: accepted, not accepted, unavailable; fastest first."""
-    newest: dict[tuple[str, str], Judged] = {}
-    for row in rows:
-        key = (row.operator, row.hardware_class)
-        if key not in newest or newest[key].finished_at < row.finished_at:
-            newest[key] = row
-    return tuple(sorted(newest.values(), key=_place))
+    return tuple(sorted(evidence.newest(rows), key=_place))
 
 
 def _place(row: Judged) -> tuple[bool, bool, float, str]:

@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dougong.errors import EvidenceError
 from dougong.home import state_folder
@@ -22,6 +22,25 @@ if TYPE_CHECKING:
 
 SCHEMA = "dougong.verdict/1"
 Row = TypeVar("Row")
+
+
+class Dated(Protocol):
+    """What any row of a family's board says of its verdict."""
+
+    @property
+    def operator(self) -> str:
+        """`provider/name`."""
+
+    @property
+    def hardware_class(self) -> str:
+        """Where it was judged."""
+
+    @property
+    def finished_at(self) -> str:
+        """ISO 8601, so that text sorts by time."""
+
+
+Told = TypeVar("Told", bound=Dated)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _OPERATOR = re.compile(r"[a-z0-9][a-z0-9_.-]{0,38}/[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -144,6 +163,16 @@ def in_folders(folders: Sequence[Path], read: Callable[[bytes], Row | None]) -> 
             raise EvidenceError(f"{path}: {error}") from error
         if row is not None:
             yield row
+
+
+def newest(rows: Iterable[Told]) -> list[Told]:
+    """Return of each operator on each kind of machine the row that was finished last."""
+    found: dict[tuple[str, str], Told] = {}
+    for row in rows:
+        key = (row.operator, row.hardware_class)
+        if key not in found or found[key].finished_at < row.finished_at:
+            found[key] = row
+    return list(found.values())
 
 
 def verdicts_on(entry: Entry, device: str | None = None) -> tuple[Record, ...]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dougong import evidence
@@ -133,28 +132,14 @@ def _measured(found: Mapping[str, Any]) -> Measured:
     return Measured(found["mean"], found["ci_low"], found["ci_high"], reached, len(values))
 
 
-def in_folders(folders: Sequence[Path]) -> Iterator[Trained]:
-    """Give what is stored under some folders (`<plugin>/verdicts/*.json`), by path.
-
-    Raises:
-        EvidenceError: a file is no verdict; the message names it.
-    """
-    return evidence.in_folders(folders, read)
-
-
 def board(rows: Iterable[Trained]) -> tuple[Trained, ...]:
     """Return the newest row of each operator, best first, with aliases named.
 
     First come those accepted, by their loss on the text; of one algorithm under several names the
     one that stands first counts.
     """
-    newest: dict[tuple[str, str], Trained] = {}
-    for row in rows:
-        key = (row.operator, row.hardware_class)
-        if key not in newest or newest[key].finished_at < row.finished_at:
-            newest[key] = row
     ordered: list[Trained] = []
-    for row in sorted(newest.values(), key=_place):
+    for row in sorted(evidence.newest(rows), key=_place):
         twin = next((r for r in ordered if row.passed and r.counts and same(r, row)), None)
         ordered.append(dataclasses.replace(row, alias_of=twin.operator if twin else ""))
     return tuple(ordered)

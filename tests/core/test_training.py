@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dougong import training
+from dougong import evidence, training
 from dougong.cli.dispatch import main
 from dougong.errors import EvidenceError
 
@@ -113,7 +113,7 @@ def test_verdicts_of_other_contracts_are_passed_over_and_malformed_ones_named(tm
     folder.mkdir(parents=True)
     (folder / "broken.json").write_text("{}")
     with pytest.raises(EvidenceError, match=r"broken\.json: malformed verdict: KeyError"):
-        list(training.in_folders([tmp_path]))
+        list(evidence.in_folders([tmp_path], training.read))
 
 
 class TestCommand:

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import torch
 
+from dougong import evidence
 from dougong.contracts.definition import Case, Workload
 from dougong.contracts.sampling import generator
-from dougong.training import Trained, in_folders, same
+from dougong.training import Trained, read, same
 from dougong_ci.judge.calls import SandboxCalls
 from dougong_ci.judge.docket import Docket
 from dougong_ci.judge.party import Party
@@ -89,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", nargs="*", type=Path, default=[Path("contrib"), Path("plugins")])
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     options = parser.parse_args(arguments)
-    found = groups(in_folders(options.folder))
+    found = groups(evidence.in_folders(options.folder, read))
     if options.json:
         listed = [[entry.operator for entry in group] for group in found]
         sys.stdout.write(json.dumps({"distinct": len(found), "groups": listed}, indent=2) + "\n")

@@ -69,7 +69,6 @@ def operator(request: HttpRequest, provider: str, name: str) -> HttpResponse:
         "detail": detail,
         "operator": detail.operator,
         "metadata": detail.metadata,
-        "current": detail.current,
         "history": operator_history(detail.operator.name),
         "has_board": any(run.official for run in detail.current),
         "kind": detail.operator.contract.partition("@")[0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -11,32 +12,16 @@ from dougong_registry.boards.pages import Course, LessonRow
 from dougong_registry.runs.lessons import teaches
 from dougong_registry.runs.models import Lesson
 
-_COLUMNS = {
-    "task": "task",
+_OF_ITS_RUN = {
     "operator": "run__operator__name",
     "algorithm": "run__operator__variant",
     "distribution": "run__operator__release__plugin__name",
     "version": "run__operator__release__version",
     "hardware_class": "run__hardware_class",
     "run_id": "run__verdict_id",
-    **{
-        name: name
-        for name in (
-            "starts",
-            "reached",
-            "final_loss",
-            "final_loss_low",
-            "final_loss_high",
-            "steps_to_target",
-            "steps_to_target_low",
-            "steps_to_target_high",
-            "ms_to_target",
-            "ms_to_target_low",
-            "ms_to_target_high",
-            "state_share",
-            "retained",
-        )
-    },
+}
+_COLUMNS = {
+    field.name: _OF_ITS_RUN.get(field.name, field.name) for field in dataclasses.fields(LessonRow)
 }
 
 
