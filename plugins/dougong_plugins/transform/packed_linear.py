@@ -10,6 +10,7 @@ of summation changes.
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import torch
@@ -132,23 +133,29 @@ def packed_linear(model: nn.Module, *, calibration: Any = None) -> nn.Module:
 
     Returns:
         A deep copy for inference, other modules untouched. Weights that a layer shared, as a
-        language model's head with its embedding, are its own from then on.
+        language model's head with its embedding, are its own from then on. Where the processor
+        packs no bfloat16 such layers stay plain, with a warning.
 
     Raises:
-        ValueError: the model has no `nn.Linear` that can be packed, in bfloat16 for want of
-            AVX-512BW or avx_ne_convert; or this torch has no oneDNN.
+        ValueError: the model has no `nn.Linear` that can be packed, or this torch has no oneDNN.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's
         raise ValueError("packed-linear needs oneDNN, which this build of torch has not")
     if type(model) is nn.Linear and _can_be_packed(model):
-        return PackedLinear(model)
+        return _packed(copy.deepcopy(model))
     made = copy.deepcopy(model)
-    packed = sum(_pack_children(module) for module in list(made.modules()))
-    if not packed:
-        why = "" if can_pack(torch.bfloat16) else f"; {NO_BFLOAT16}"
+    found = sum(_pack_children(module) for module in list(made.modules()))
+    if not found:
         name = type(model).__name__
-        raise ValueError(f"{name} has no nn.Linear of float32 or bfloat16 on the cpu to pack{why}")
+        raise ValueError(f"{name} has no nn.Linear of float32 or bfloat16 on the cpu to pack")
     return made
+
+
+def _packed(linear: nn.Linear) -> nn.Module:
+    if can_pack(linear.weight.dtype):
+        return PackedLinear(linear)
+    warnings.warn(f"{NO_BFLOAT16}; here the layer stays plain", stacklevel=4)
+    return linear
 
 
 def _pack_children(module: nn.Module) -> int:
@@ -160,7 +167,7 @@ def _pack_children(module: nn.Module) -> int:
         if type(child) is nn.Linear and _can_be_packed(child)
     ]
     for name, child in found:
-        setattr(module, name, PackedLinear(child))
+        setattr(module, name, _packed(child))
     return len(found)
 
 
@@ -168,4 +175,4 @@ def _can_be_packed(linear: nn.Linear) -> bool:
     # Hooks would be lost, and with them whatever they do.
     hooked = linear._forward_hooks or linear._forward_pre_hooks
     weight = linear.weight
-    return not hooked and can_pack(weight.dtype) and weight.is_cpu and weight.numel() > 0
+    return not hooked and weight.dtype in DTYPES and weight.is_cpu and weight.numel() > 0
