@@ -12,6 +12,7 @@ from dougong_registry.forge.models import Pull
 from dougong_registry.notices.models import Notice
 from dougong_registry.plugins.models import Plugin
 from dougong_registry.reruns.models import Rerun
+from dougong_registry.runs.models import Lesson, Run
 
 SIZE = {
     "plugins": 4,
@@ -20,6 +21,7 @@ SIZE = {
     "people": 30,
     "contributions": 300,
     "pulls": 8,
+    "seed": 2,
 }
 
 
@@ -45,6 +47,8 @@ def test_it_makes_what_it_was_asked_for_and_into_an_empty_hub_only(rehearsed):
     assert Notice.objects.exists()
     assert Rerun.objects.exists()
     assert Campaign.objects.filter(ended_at__isnull=True).count() == 2
+    trained = Run.objects.filter(contract="optimizer.train@1", outcome="passed")
+    assert Lesson.objects.count() == 2 * trained.filter(superseded_at=None).count() > 0
     with pytest.raises(CommandError, match="empty hub only"):
         call_command("rehearse", **SIZE)
 

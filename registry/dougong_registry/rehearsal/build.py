@@ -26,13 +26,16 @@ from dougong_registry.plugins.models import (
 from dougong_registry.plugins.names import confusable_key
 from dougong_registry.rehearsal import names
 from dougong_registry.rehearsal.verdicts import GATES, PLACES, verdict
-from dougong_registry.runs.models import GateResult, Run, Runner, Score
+from dougong_registry.runs.lessons import teaches
+from dougong_registry.runs.models import GateResult, Lesson, Run, Runner, Score
 from dougong_registry.submissions.models import Submission
 
 Row = TypeVar("Row", bound=models.Model)
 MACHINES = ("cpu/rehearsal-2c/avx512", "cuda/rehearsal-sm90")
 POOL = 8
 """Different verdicts for each contract and machine; every run in force has a whole one."""
+TASKS = {"digits": 0.1, "text": 1.8}
+"""What optimizers are trained on, and about the loss that they reach."""
 SLIM = '{"made up": "a run no longer in force"}'
 
 
@@ -237,6 +240,12 @@ class Rehearsal:
         ]
         inserted(score for run, speedup in passed for score in self.scores(run, speedup))
         inserted(
+            lesson
+            for run, _ in passed
+            if run.superseded_at is None and teaches(run.contract)
+            for lesson in self.lessons(run)
+        )
+        inserted(
             GateResult(run=run, position=position, name=name, outcome=run.outcome)
             for run in runs
             if run.superseded_at is None
@@ -318,6 +327,30 @@ class Rehearsal:
                 relative_l2=10 ** self.draw.uniform(-8, -1),
                 error_share=self.draw.uniform(0.05, 0.95),
             )
+
+
+    def lessons(self, run: Run) -> Iterator[Lesson]:
+        """Yield what an optimizer learnt; one in ten never reaches the target."""
+        for task, loss in TASKS.items():
+            reaches = self.draw.random() < 0.9
+            final = loss * self.draw.lognormvariate(0.0, 0.2)
+            steps = self.draw.lognormvariate(4.5, 0.4)
+            yield Lesson(
+                run=run,
+                task=task,
+                starts=3,
+                reached=3 if reaches else 0,
+                **_interval("final_loss", final),
+                **_interval("steps_to_target", steps if reaches else None),
+                **_interval("ms_to_target", steps / 3 if reaches else None),
+                state_share=float(self.draw.randrange(3)),
+                retained=self.draw.uniform(0.9, 1.0) if reaches else 0.8,
+            )
+
+
+def _interval(name: str, mean: float | None) -> dict[str, float | None]:
+    low, high = (None, None) if mean is None else (mean * 0.97, mean * 1.03)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def inserted(rows: Iterable[Row]) -> list[Row]:

@@ -17,6 +17,7 @@ CONTRACTS = {
     "activation.silu@1": ("exp", "rational", "poly", "table", "vector", "inplace"),
     "activation.swiglu@1": ("gated", "fused", "packed", "split", "vector", "recompute"),
     "optimizer.step@1": ("lion", "muon", "soap", "sophia", "adafactor", "shampoo", "prodigy"),
+    "optimizer.train@1": ("adamw", "lion", "muon", "soap", "shampoo", "sophia", "prodigy", "sgd"),
     "backend.inference@1": ("graph", "aot", "onnx", "openvino", "cached", "pinned"),
     "transform.quantize@1": ("int8", "int4", "awq", "gptq", "smooth", "dynamic"),
     "transform.prune@1": ("magnitude", "wanda", "structured", "movement", "block", "random"),
