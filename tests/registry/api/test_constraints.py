@@ -489,43 +489,51 @@ def test_the_database_has_no_check_that_is_not_attempted(db):
                 ), name
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_a_row_that_breaks_a_check_is_refused(full, name):
-    for label, values in CHECKS[name]:
-        said = change(last(label), **values)
-        assert said.startswith("IntegrityError"), values
-        assert name in said or ALSO.get(name, name) in said, values
+def test_a_row_that_breaks_a_check_is_refused(full, subtests):
+    for name, attempts in CHECKS.items():
+        with subtests.test(name):
+            for label, values in attempts:
+                said = change(last(label), **values)
+                assert said.startswith("IntegrityError"), values
+                assert name in said or ALSO.get(name, name) in said, values
 
 
 def test_every_table_has_a_row_to_try_with():
     assert {model._meta.label_lower for model in hub_models()} == set(FRESH)
 
 
-@pytest.mark.parametrize("label", FRESH)
-def test_a_second_row_is_taken_where_it_is_its_own_in_all_and_refused_where_not(full, label):
-    assert refusal(lambda: copy(label)) == ""
-    model = type(last(label))
-    for columns, asked_besides in uniquenesses(model):
-        said = refusal(lambda both=columns | asked_besides: copy(label, both))
-        assert said.startswith("IntegrityError"), columns
-        assert columns_named(model, said) == columns
+def test_a_second_row_is_taken_where_it_is_its_own_in_all_and_refused_where_not(full, subtests):
+    for label in FRESH:
+        with subtests.test(label):
+            assert refusal(lambda of=label: copy(of)) == ""
+            model = type(last(label))
+            for columns, asked_besides in uniquenesses(model):
+                both = columns | asked_besides
+                said = refusal(lambda of=label, but=both: copy(of, but))
+                assert said.startswith("IntegrityError"), columns
+                assert columns_named(model, said) == columns
 
 
 def is_positive(field: models.Field) -> bool:
     return field.get_internal_type().startswith("Positive")
 
 
-@pytest.mark.parametrize("label", FRESH)
-def test_columns_refuse_nothing_where_something_must_be(full, label):
-    row = last(label)
-    for field in row._meta.concrete_fields:
-        if not field.null and not field.primary_key:
-            assert "IntegrityError" in change(row, **{field.attname: None}), field
+def test_columns_refuse_nothing_where_something_must_be(full, subtests):
+    for label in FRESH:
+        row = last(label)
+        with subtests.test(label):
+            for field in row._meta.concrete_fields:
+                if not field.null and not field.primary_key:
+                    assert "IntegrityError" in change(row, **{field.attname: None}), field
 
 
-@pytest.mark.parametrize("label", FRESH)
-def test_links_lead_somewhere_and_numbers_count(full, label):
-    row = last(label)
+def test_links_lead_somewhere_and_numbers_count(full, subtests):
+    for label in FRESH:
+        with subtests.test(label):
+            no_link_leads_nowhere_and_no_number_is_negative(last(label))
+
+
+def no_link_leads_nowhere_and_no_number_is_negative(row: models.Model) -> None:
     for field in row._meta.concrete_fields:
         if field.is_relation:
             assert "IntegrityError" in change(row, **{field.attname: 10**6}), field
