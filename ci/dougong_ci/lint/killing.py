@@ -89,7 +89,7 @@ def quick(id: str) -> Contract:
     return dataclasses.replace(
         contract,
         workloads=few(contract.workloads),
-        hidden=lambda seed: few(contract.hidden(seed)),
+        hidden=functools.cache(lambda seed: few(contract.hidden(seed))),
     )
 
 

@@ -17,12 +17,14 @@ def check(output, *, at_least):
     print({name: each["moments"] for name, each in report.items()}, killed)
 
 
+@pytest.mark.timeout(420)
 def test_a_hub_killed_at_a_sample_of_moments(program):
-    check(program("life.py", "12"), at_least=30)
+    check(program("life.py", "12", timeout_s=400.0), at_least=30)
 
 
+@pytest.mark.timeout(420)
 def test_a_hub_killed_at_a_sample_of_moments_of_a_pull_request(program):
-    check(program("forge_life.py", "12", "1"), at_least=20)
+    check(program("forge_life.py", "12", "1", timeout_s=400.0), at_least=20)
 
 
 @pytest.mark.slow
