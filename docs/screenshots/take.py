@@ -59,10 +59,12 @@ def find_pages(page: Page, url: str) -> dict[str, str]:
     }
     page.goto(f"{url}/boards/")
     boards = _links(page, r"^/boards/[^/]+/")
-    exact = [link for link in boards if not re.search(r"attention\.approx|transform\.", link)]
+    trained = [link for link in boards if "optimizer.train" in link]
+    traded = [link for link in boards if re.search(r"attention\.approx|transform\.", link)]
     for name, links in (
-        ("board", exact),
-        ("board-pareto", [link for link in boards if link not in exact]),
+        ("board", [link for link in boards if link not in (*trained, *traded)]),
+        ("board-pareto", traded),
+        ("board-trained", trained),
     ):
         if links:
             found[name] = _fullest(page, url, links)

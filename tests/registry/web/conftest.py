@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
@@ -107,6 +108,23 @@ class Hub:
             name="cpu-1", public_key="k", key_id="3f9a2c71", official=True
         )
         self.now = timezone.now()
+        self._changed: set[int] | None = None
+
+    def changed(self, operator_name_id: int) -> None:
+        """Make what follows from an operator anew, now or at the end of `all_at_once`."""
+        if self._changed is None:
+            refresh(operator_name_id)
+        else:
+            self._changed.add(operator_name_id)
+
+    @contextlib.contextmanager
+    def all_at_once(self) -> Iterator[None]:
+        """Make everything that follows from operators once, at the end."""
+        self._changed = set()
+        yield
+        changed, self._changed = self._changed, None
+        for operator_name_id in sorted(changed):
+            refresh(operator_name_id)
 
     def submission(
         self,
@@ -188,7 +206,7 @@ class Hub:
             license="Apache-2.0",
             metadata=metadata,
         )
-        refresh(claimed.pk)
+        self.changed(claimed.pk)
         return record
 
     def run(
@@ -245,7 +263,7 @@ class Hub:
             Score.objects.create(
                 run=row, relative_l2=relative_l2, error_share=0.42, **dataclasses.asdict(score)
             )
-        refresh(operator.claimed_name_id)
+        self.changed(operator.claimed_name_id)
         for position, gate in enumerate(verdict.gates):
             GateResult.objects.create(
                 run=row,
@@ -702,7 +720,8 @@ def hub(db: None) -> Hub:
 @pytest.fixture
 def furnished(hub: Hub) -> Hub:
     """A hub with boards, a queue and a refusal."""
-    furnish(hub)
+    with hub.all_at_once():
+        furnish(hub)
     return hub
 
 
