@@ -160,13 +160,16 @@ class Life:
         Job.objects.filter(pk=self.job.pk, state="leased").update(lease_expires_at=long_ago())
         sweep()
 
-    def sweep(self):
-        """A lost message is given up, and the clock ticks."""
+    def lost(self):
+        """The message to the broker was lost, an hour ago."""
         lift(connection)
         Job.objects.filter(pk=self.job.pk, state="queued").update(
             dispatched_at=long_ago(), created_at=long_ago()
         )
         install(connection)
+
+    def sweep(self):
+        """The clock ticks."""
         sweep()
 
     def publish_page(self):
@@ -191,9 +194,9 @@ class Life:
         return self.client.post(path, data, content_type="application/json", headers=headers)
 
 
-ORDER = ("heartbeat", "submit", "sweep", "claim", "discover", "gates", "run", "complete")
+ORDER = ("heartbeat", "submit", "lost", "sweep", "claim", "discover", "gates", "run", "complete")
 BEFORE = {
-    **{name: ORDER[:place] for place, name in enumerate(ORDER)},
+    **{name: ORDER[:place] for place, name in enumerate(ORDER) if name != "lost"},
     "expire": ORDER[: ORDER.index("run")],
     "hand_back": ORDER[: ORDER.index("run")],
     "cancel": ORDER[: ORDER.index("gates")],
@@ -269,6 +272,7 @@ def recover(secrets, name, operation):
             if life.job.state in ("done", "failed"):
                 break
             life.expire()
+            life.lost()
             life.sweep()
             for step in ORDER[ORDER.index("claim") :]:
                 getattr(life, step)()
