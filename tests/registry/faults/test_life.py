@@ -19,7 +19,7 @@ def check(output, *, at_least):
 
 @pytest.mark.timeout(420)
 def test_a_hub_killed_at_a_sample_of_moments(program):
-    check(program("life.py", "12", timeout_s=400.0), at_least=30)
+    check(program("life.py", "11", timeout_s=400.0), at_least=30)
 
 
 @pytest.mark.timeout(420)
