@@ -48,7 +48,7 @@ from dougong_registry.plugins.models import (
     Release,
 )
 from dougong_registry.reruns.models import Rerun
-from dougong_registry.runs.models import GateResult, Run, Runner, Score
+from dougong_registry.runs.models import GateResult, Lesson, Run, Runner, Score
 from dougong_registry.submissions.models import Job, JobEvent, Submission
 from dougong_registry.suites.models import Retirement
 
@@ -730,6 +730,37 @@ def peopled(furnished: Hub) -> Hub:
     """A furnished hub whose people are known for what they did."""
     contribute(furnished, Submission.objects.get(release__version="1.2.0"))
     return furnished
+
+
+def school(hub: Hub) -> None:
+    """Judge three optimizers by what they train; one of them never reaches the target."""
+    shown = hub.submission("acme-steps", "0.4.0", age_s=5000, published=True)
+    for name, loss, steps in (("lion", 2.41, 52.0), ("muon", 2.18, 31.0), ("sign", 2.97, None)):
+        operator = hub.operator(
+            shown, f"acme/{name}", "optimizer.train@1", variant=name.title(), summary="Steps."
+        )
+        run = hub.run(shown, operator, speedup=None)
+        for task, size in (("digits", 0.05), ("text", 1.0)):
+            Lesson.objects.create(
+                run=run,
+                task=task,
+                starts=3,
+                reached=3 if steps else 0,
+                final_loss=size * loss,
+                final_loss_low=size * loss * 0.98,
+                final_loss_high=size * loss * 1.02,
+                steps_to_target=steps,
+                ms_to_target=steps,
+                state_share=1.0,
+                retained=0.97 if steps else 0.7,
+            )
+
+
+@pytest.fixture
+def schooled(peopled: Hub) -> Hub:
+    """A peopled hub with optimizers that were trained."""
+    school(peopled)
+    return peopled
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ def addresses() -> dict[str, str]:
         "/boards/": "norm.rms@1",
         "/boards/norm.rms@1/": "Compare those ticked",
         "/boards/attention.approx@1/": "dougong/linear",
+        "/boards/optimizer.train@1/": "Trained on text",
+        "/operators/acme/muon/": "digits",
         f"/runs/{passed.verdict_id}/": "Repeat it",
         f"/runs/{failed.verdict_id}/": "REJECTED_ACCURACY",
         f"/runs/{approximate.verdict_id}/": "Quality kept",
@@ -78,7 +80,7 @@ def addresses() -> dict[str, str]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_grave_stands_in_a_readers_way(
-    peopled: Any, live_server: Any, browser: Browser, width: int
+    schooled: Any, live_server: Any, browser: Browser, width: int
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True)
     page = context.new_page()
@@ -123,7 +125,7 @@ def plain(browser: Browser) -> Iterator[Page]:
 
 
 def test_every_page_says_its_piece_without_script(
-    peopled: Any, live_server: Any, plain: Page
+    schooled: Any, live_server: Any, plain: Page
 ) -> None:
     for address, said in addresses().items():
         plain.goto(live_server.url + address)
@@ -193,7 +195,7 @@ def test_the_keyboard_reaches_the_content_and_shows_where_it_is(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_fit_and_break_no_policy(
-    peopled: Any, live_server: Any, browser: Browser, width: int
+    schooled: Any, live_server: Any, browser: Browser, width: int
 ) -> None:
     page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
     said: list[str] = []
