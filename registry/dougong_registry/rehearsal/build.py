@@ -328,7 +328,6 @@ class Rehearsal:
                 error_share=self.draw.uniform(0.05, 0.95),
             )
 
-
     def lessons(self, run: Run) -> Iterator[Lesson]:
         """Yield what an optimizer learnt; one in ten never reaches the target."""
         for task, loss in TASKS.items():
