@@ -191,6 +191,25 @@ def test_an_approximation_may_be_off_and_not_leave_rows_out():
     assert "off" in stricter.fault(garbage, golden, passed(), tolerance)
 
 
+def test_an_approximation_of_a_vector_is_not_looked_at_entry_by_entry():
+    tolerance = contracts.contract("optimizer.train@1").tolerance
+    golden = torch.randn(32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    one_near_zero = golden.float()
+    one_near_zero[int(golden.abs().argmax())] = 0.0
+    assert stricter.fault(one_near_zero, golden, passed(), tolerance) == ""
+    half = golden.float()
+    half[16:] = 0.0
+    assert stricter.fault(half, golden, passed(), tolerance) == (
+        "slice 1 of 2 along dimension 0 is missing"
+    )
+    rows = torch.randn(32, 48, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    short = rows.float()
+    short[7] = 0.0
+    assert stricter.fault(short, rows, passed(), tolerance) == (
+        "slice 7 of 32 along dimension 0 is missing"
+    )
+
+
 def shaken(share: float):
     """Make an implementation whose calls differ by a share of float32's rounding."""
 
