@@ -93,6 +93,21 @@ class Course:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CourseSummary:
+    """One task of a training board in the list of boards."""
+
+    contract: str
+    suite: str
+    hardware_class: str
+    task: str
+    trained: int
+    """Operators."""
+    lowest_loss: float
+    fewest_steps: float | None
+    """To the target; None where nobody got there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     """One run in the history of an operator."""
 

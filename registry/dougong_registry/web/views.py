@@ -86,6 +86,7 @@ def boards(request: HttpRequest) -> HttpResponse:
     context = {
         "section": "boards",
         "boards": found[:PAGE],
+        "courses": selectors.courses_list(family) if number == 1 else (),
         "family": family,
         "families": FAMILIES,
         "page": number,

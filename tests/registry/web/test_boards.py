@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -107,3 +109,14 @@ def test_one_place_for_a_run_on_a_board(crowded):
 def test_a_board_that_ranks_somebody_has_a_leader(crowded):
     with pytest.raises(IntegrityError), transaction.atomic():
         Heading.objects.filter(ranked__gt=0).update(leader_speedup=None)
+
+
+def test_boards_of_what_optimizers_train_are_listed_by_task(schooled, client):
+    page = client.get("/boards/", {"family": "optimizer"}).content.decode()
+    assert "No board has a ranked operator yet" not in page
+    text = " ".join(re.sub("<[^>]+>", " ", page).split())
+    assert "cpu/Xeon-8481C/2c/avx512 digits 0.109 31 3" in text
+    assert "cpu/Xeon-8481C/2c/avx512 text 2.180 31 3" in text
+    (link,) = re.findall(r'href="(/boards/optimizer.train@1/[^"]*)#task-text"', page)
+    assert "Trained on text" in client.get(html.unescape(link)).content.decode()
+    assert "digits" not in client.get("/boards/", {"family": "norm"}).content.decode()

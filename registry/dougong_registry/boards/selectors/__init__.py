@@ -12,13 +12,14 @@ from dougong_registry.boards.selectors.submissions import (
     submission_state,
     submissions_recent,
 )
-from dougong_registry.boards.selectors.training import courses
+from dougong_registry.boards.selectors.training import courses, courses_list
 
 __all__ = [
     "board",
     "board_stamp",
     "boards_list",
     "courses",
+    "courses_list",
     "home",
     "operator_detail",
     "operator_page",

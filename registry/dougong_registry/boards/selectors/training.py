@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 from itertools import groupby
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Min, QuerySet
 
-from dougong_registry.boards.pages import Course, LessonRow
+from dougong_registry.boards.pages import Course, CourseSummary, LessonRow
 from dougong_registry.runs.lessons import teaches
 from dougong_registry.runs.models import Lesson
 
@@ -35,19 +35,41 @@ def courses(contract: str, *, suite: str, hardware_class: str) -> tuple[Course, 
     """
     if not teaches(contract):
         return ()
-    lessons = Lesson.objects.filter(
-        run__contract=contract,
-        run__suite=suite,
-        run__hardware_class=hardware_class,
+    lessons = _in_force().filter(
+        run__contract=contract, run__suite=suite, run__hardware_class=hardware_class
+    )
+    rows = _rows(lessons.order_by("task", "final_loss", "pk"))
+    return tuple(
+        Course(task=task, rows=tuple(found)) for task, found in groupby(rows, lambda row: row.task)
+    )
+
+
+def courses_list(family: str = "") -> tuple[CourseSummary, ...]:
+    """Return the tasks that optimizers were trained on, board by board."""
+    if family not in ("", "optimizer"):
+        return ()
+    board = {name: F(f"run__{name}") for name in ("contract", "suite", "hardware_class")}
+    found = (
+        _in_force()
+        .values("task", **board)
+        .annotate(
+            trained=Count("pk"),
+            lowest_loss=Min("final_loss"),
+            fewest_steps=Min("steps_to_target"),
+        )
+        .order_by(*board, "task")
+    )
+    return tuple(CourseSummary(**row) for row in found)
+
+
+def _in_force() -> QuerySet[Lesson]:
+    """Return the lessons of official runs that passed and that nothing has replaced."""
+    return Lesson.objects.filter(
         run__official=True,
         run__superseded_at__isnull=True,
         run__outcome="passed",
         run__held_reason="",
         run__submission__publishes=True,
-    )
-    rows = _rows(lessons.order_by("task", "final_loss", "pk"))
-    return tuple(
-        Course(task=task, rows=tuple(found)) for task, found in groupby(rows, lambda row: row.task)
     )
 
 
