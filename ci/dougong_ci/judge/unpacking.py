@@ -25,6 +25,7 @@ _MAX_DIRECTORY_BYTES = 8 << 20
 _BLOCK = 1 << 20
 _END, _END64_LOCATOR, _END_BYTES, _LOCATOR_BYTES = b"PK\x05\x06", b"PK\x06\x07", 22, 20
 _HEADER_BYTES = 30
+_RUNS = 0o111
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _START_HOOKS = ("sitecustomize", "usercustomize")
 _SKIPPED = ("__pycache__",)
@@ -47,12 +48,13 @@ class Intake:
         self._known: dict[str, str] = {}
         folder.mkdir()
 
-    def add(self, name: str, source: IO[bytes]) -> None:
+    def add(self, name: str, source: IO[bytes], mode: int = 0) -> None:
         """Write one file.
 
         Args:
             name: Relative path with forward slashes.
             source: What to copy from, believed in nothing but what it gives.
+            mode: Of the original; whether it may be run is kept, as pip keeps it.
 
         Raises:
             SubmissionError: a rule is broken.
@@ -76,6 +78,8 @@ class Intake:
                     )
                 self._bytes_left = left
                 sink.write(block)
+        if mode & _RUNS:
+            target.chmod(target.stat().st_mode | _RUNS)
 
 
 def file_digest(path: Path) -> str:
@@ -105,7 +109,7 @@ def unzip(wheel: Path, folder: Path, *, only_modules: bool = False) -> None:
                 intake = Intake(folder)
                 for member in _members(archive, only_modules=only_modules):
                     with archive.open(member) as source:
-                        intake.add(member.filename, source)
+                        intake.add(member.filename, source, member.external_attr >> 16)
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
         raise SubmissionError(f"{wheel.name} is not a readable wheel: {error}") from error
 
@@ -122,8 +126,9 @@ def copy_tree(origin: Path, folder: Path) -> None:
             # Checked and read by one descriptor, so that nothing can be put in its place between.
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(fd, "rb") as source:
-                _check_plain(path.name, os.fstat(fd).st_mode)
-                intake.add(path.relative_to(origin).as_posix(), source)
+                mode = os.fstat(fd).st_mode
+                _check_plain(path.name, mode)
+                intake.add(path.relative_to(origin).as_posix(), source, mode)
     except OSError as error:
         raise SubmissionError(f"{origin} cannot be read: {error}") from error
 

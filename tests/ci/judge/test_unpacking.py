@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -72,3 +73,17 @@ def test_compiled_python_of_a_folder_is_left_behind(tmp_path: Path):
         (tmp_path / "in" / name).write_text("")
     unpacking.copy_tree(tmp_path / "in", tmp_path / "out")
     assert [p.name for p in (tmp_path / "out").rglob("*")] == ["a.py"]
+
+
+def test_what_may_be_run_may_be_run_afterwards_as_with_pip(tmp_path: Path):
+    packed = tmp_path / "a-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, mode in (("a/tool", 0o100755), ("a/data", 0o100644), ("a/odd", 0)):
+            member = zipfile.ZipInfo(name)
+            member.external_attr = mode << 16
+            archive.writestr(member, "#!/bin/sh\n")
+    unpacking.unzip(packed, tmp_path / "from-wheel")
+    unpacking.copy_tree(tmp_path / "from-wheel", tmp_path / "from-folder")
+    for folder in ("from-wheel", "from-folder"):
+        runs = {path.name: os.access(path, os.X_OK) for path in tmp_path.glob(f"{folder}/a/*")}
+        assert runs == {"tool": True, "data": False, "odd": False}
