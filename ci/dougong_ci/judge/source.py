@@ -182,7 +182,8 @@ def _make_readable(folder: Path) -> None:
     """Let the sandbox's own user read what a strict umask would keep from it."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        runs = path.is_dir() or path.stat().st_mode & 0o111
+        path.chmod(0o755 if runs else 0o644)
 
 
 def _normal(name: str) -> str:
