@@ -31,6 +31,18 @@ def test_a_wheel_is_unpacked_named_by_its_bytes_and_gone_afterwards(tmp_path: Pa
     assert not found.folder.exists()
 
 
+def test_what_a_wheel_marks_as_a_program_can_be_run_and_nothing_else(tmp_path: Path):
+    path = wheel(tmp_path, {"tiny.py": "x = 1", "tiny-1.0.dist-info/METADATA": METADATA})
+    with zipfile.ZipFile(path, "a") as archive:
+        tool = zipfile.ZipInfo("bin/tool")
+        tool.external_attr = 0o100755 << 16
+        archive.writestr(tool, "#!/bin/sh\n")
+    with source.opened(JudgeRequest(path=path)) as (found,):
+        assert found.folder is not None
+        files = [file for file in found.folder.rglob("*") if file.is_file()]
+        assert [file.name for file in files if file.stat().st_mode & 0o111] == ["tool"]
+
+
 @pytest.mark.parametrize("name", ["../out.py", "/abs.py", "a/../../out.py", "a\\..\\out.py"])
 def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str):
     path = wheel(tmp_path, {name: "x"})
