@@ -48,16 +48,20 @@ def courses_list(family: str = "") -> tuple[CourseSummary, ...]:
     """Return the tasks that optimizers were trained on, board by board."""
     if family not in ("", "optimizer"):
         return ()
-    board = {name: F(f"run__{name}") for name in ("contract", "suite", "hardware_class")}
     found = (
         _in_force()
-        .values("task", **board)
+        .values(
+            "task",
+            contract=F("run__contract"),
+            suite=F("run__suite"),
+            hardware_class=F("run__hardware_class"),
+        )
         .annotate(
             trained=Count("pk"),
             lowest_loss=Min("final_loss"),
             fewest_steps=Min("steps_to_target"),
         )
-        .order_by(*board, "task")
+        .order_by("contract", "suite", "hardware_class", "task")
     )
     return tuple(CourseSummary(**row) for row in found)
 
